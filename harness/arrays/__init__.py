@@ -1,0 +1,1 @@
+"""Frozen data that carries numpy arrays: what models said, what was true, who belongs where."""

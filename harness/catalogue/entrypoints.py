@@ -1,0 +1,88 @@
+"""`module:function` references of a suite: loading them, and the sources that decide what they do.
+
+Only what the suite names is loaded. A module is looked for in the suite's own folder first and then among installed
+packages.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UsageError
+
+
+def load_function(reference: str, root: Path) -> Any:
+    """The object `module:name` refers to.
+
+    Puts `root` first on `sys.path`, so that the module can import its neighbours: call it in a process that serves one
+    suite only. Raises `UsageError` when the module or the name does not exist, or when importing it fails.
+    """
+    module_name, _, attribute = reference.partition(":")
+    if not module_name or not attribute:
+        raise UsageError(f"{reference!r} is not a reference; write module:function")
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        where = f"{root / (module_name.replace('.', '/') + '.py')}"
+        raise UsageError(f"{reference!r}: there is no module {error.name!r}; expected {where} or an installed package") from error
+    except Exception as error:
+        raise UsageError(f"{reference!r}: importing {module_name!r} failed with {type(error).__name__}: {error}") from error
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        raise UsageError(f"{reference!r}: module {module_name!r} ({module.__file__}) has no {attribute!r}") from None
+
+
+def local_sources(references: Iterable[str], root: Path) -> tuple[Path, ...]:
+    """Files under `root` that the referenced modules consist of: themselves and whatever of the tree they import, transitively."""
+    found: dict[Path, None] = {}
+    waiting = [reference.partition(":")[0] for reference in references]
+    while waiting:
+        path = _file_of(waiting.pop(), root)
+        if path is None or path in found:
+            continue
+        found[path] = None
+        waiting.extend(_imports_of(path, root))
+    return tuple(sorted(found))
+
+
+def sources_hash(references: Iterable[str], root: Path) -> str:
+    """SHA-256 over the names and contents of `local_sources`; the hash of nothing when there are none."""
+    digest = hashlib.sha256()
+    for path in local_sources(references, root):
+        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _file_of(module: str, root: Path) -> Path | None:
+    base = root.joinpath(*module.split("."))
+    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _imports_of(path: Path, root: Path) -> list[str]:
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, UnicodeDecodeError):
+        return []
+    package = path.parent.relative_to(root).parts
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.extend(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            prefix = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            base = ".".join(part for part in (prefix, node.module or "") if part)
+            names.append(base)
+            names.extend(f"{base}.{alias.name}" if base else alias.name for alias in node.names)
+    return [name for name in names if name]

@@ -1,0 +1,1 @@
+"""The words of the harness as frozen data. Standard library only."""

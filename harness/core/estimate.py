@@ -1,0 +1,33 @@
+"""A number with its uncertainty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A point estimate with a two-sided confidence interval; `low` and `high` are None when it is not estimable."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    level: float = 0.90
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured quantity of a check that has several, with its limit.
+
+    `met` is None when there is no limit on it, or when it could not be measured (`candidate` None).
+    """
+
+    name: str
+    original: float | None
+    candidate: float | None
+    unit: str = ""
+    limit: str | None = None
+    met: bool | None = None
+    low: float | None = None
+    high: float | None = None
+    note: str = ""

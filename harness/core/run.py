@@ -1,0 +1,33 @@
+"""Everything one run found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from harness.core.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class SuiteRecord:
+    """What one run found for one suite. `fingerprints` maps `model:int8`, `data:test`… to content hashes."""
+
+    suite: str
+    about: str
+    path: str
+    verdicts: tuple[Verdict, ...]
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+    model_calls: int = 0
+    partial: bool = False
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Everything one run found. `started` is ISO 8601 in UTC; `environment` maps names to versions and machine facts."""
+
+    id: str
+    started: str
+    suites: tuple[SuiteRecord, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,92 @@
+"""Named subsets of the examples, as they are declared and as they are found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+MISSING = "(missing)"
+"""Value of the segment that holds the examples whose column is empty."""
+
+OTHER = "(other)"
+"""Value of the segment into which small segments were merged."""
+
+LengthUnit = Literal["bytes", "characters", "words", "tokens"]
+
+
+@dataclass(frozen=True, order=True)
+class Segment:
+    """One segment. `values` holds one (segmentation name, value) pair, or several for a product."""
+
+    segmentation: str
+    values: tuple[tuple[str, str], ...]
+
+    @property
+    def label(self) -> str:
+        """How items and reports call it: `language:bn,length:0..20`."""
+        return ",".join(f"{name}:{value}" for name, value in self.values)
+
+    def as_mapping(self) -> dict[str, str]:
+        """`{"language": "bn", "length": "0..20"}`, the form of result.json."""
+        return dict(self.values)
+
+
+@dataclass(frozen=True)
+class ByColumn:
+    """Every value of a column is a segment."""
+
+    column: str
+
+
+@dataclass(frozen=True)
+class ByBins:
+    """Bins [low, high) of a number, or of the length of a text when `by` is given.
+
+    Exactly one of `edges` (ascending; the last bin is open above, and so is the first below when values lie there)
+    and `quantiles` (number of equally filled bins) is set.
+    """
+
+    column: str
+    edges: tuple[float, ...] | None = None
+    quantiles: int | None = None
+    by: LengthUnit | None = None
+    tokenizer: str | None = None
+
+
+@dataclass(frozen=True)
+class ByPredicate:
+    """The examples for which a predicate of the small `where:` grammar holds."""
+
+    where: str
+
+
+@dataclass(frozen=True)
+class ByProduct:
+    """Every combination of the segments of other segmentations."""
+
+    of: tuple[str, ...]
+
+
+Rule = ByColumn | ByBins | ByPredicate | ByProduct
+
+
+@dataclass(frozen=True)
+class SegmentationSpec:
+    """One entry of `segments:`."""
+
+    name: str
+    rule: Rule
+    min_examples: int = 1
+    otherwise: Literal["merge", "keep"] = "keep"
+
+
+@dataclass(frozen=True)
+class SegmentRule:
+    """What one check asks of one segmentation."""
+
+    critical: tuple[str, ...] | Literal["all", "none"] = "none"
+    max_drop: object | None = field(default=None)
+
+    def is_critical(self, value: str) -> bool:
+        """Whether the segment with this value must neither vanish nor stay unproven."""
+        return self.critical == "all" or (self.critical != "none" and value in self.critical)

@@ -1,0 +1,1 @@
+"""What a model is judged by. Arrays in, numbers out; nothing here decides."""

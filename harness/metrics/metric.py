@@ -1,0 +1,78 @@
+"""What a metric has to offer.
+
+Direction: `higher` means a larger value is better. Rows a model failed on (`Outputs.status` not OK) count as wrong: the
+metric gives them its worst possible score, or refuses with `MeasurementError` when it has none (an unbounded metric
+without a `cap`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.arrays.outputs import Outputs
+from harness.arrays.targets import Targets
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """Name, direction and unit of a metric.
+
+    `binary`: every example's score is 0 or 1 (right or wrong). `bounds`: the smallest and largest possible score of one
+    example (mean metrics) or value (whole-set metrics), None when unbounded. `share`: the value is a proportion, so
+    that points (`2pp`) make sense. `cap`: scores of an unbounded mean metric are clipped to [-cap, cap].
+    """
+
+    name: str
+    direction: Literal["higher", "lower"]
+    binary: bool = False
+    bounds: tuple[float, float] | None = None
+    share: bool = False
+    cap: float | None = None
+
+
+@runtime_checkable
+class MeanMetric(Protocol):
+    """The mean of one score per example."""
+
+    info: MetricInfo
+
+    def scores(self, outputs: Outputs, targets: Targets) -> NDArray[np.float64]:
+        """(n,) scores in row order; `MeasurementError` when outputs or task do not fit the metric."""
+
+
+@runtime_checkable
+class WholeMetric(Protocol):
+    """A property of a whole set of examples that is not a mean of per-example scores."""
+
+    info: MetricInfo
+
+    def prepare(self, outputs: Outputs, targets: Targets) -> Statistic:
+        """The statistic as a function of how often each example counts; `MeasurementError` when they do not fit."""
+
+
+class Statistic(Protocol):
+    """A whole-set metric of one model's outputs, ready to be evaluated on many weightings of the examples."""
+
+    def cells(self) -> NDArray[np.int64] | None:
+        """(n,) code of each example such that examples of equal code are interchangeable; None when none are.
+
+        Label metrics return target × prediction: a bootstrap can then draw cells instead of rows.
+        """
+
+    def value(self, weights: NDArray[np.float64] | None = None) -> float:
+        """The metric with example i counted `weights[i]` times (None: once); NaN when it does not exist."""
+
+    def values(self, rows: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(B,) the metric for each row of `weights` (B, k), column j weighing example `rows[j]`; NaN where it does not exist."""
+
+    def class_counts(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.int64] | None:
+        """Number of examples per true class among `rows`, None when the task has no classes."""
+
+
+Metric = MeanMetric | WholeMetric
+MetricFactory = Any
+"""Callable taking the metric's typed parameters and the suite's root folder and returning a Metric."""

@@ -24,6 +24,7 @@ class Comparison:
     method: str
     margin: float | None = None
     margin_text: str = ""
+    share: bool = False
     gained: int | None = None
     lost: int | None = None
     p_harm: float | None = None

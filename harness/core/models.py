@@ -81,7 +81,7 @@ class Expectation:
 class ModelSpec:
     """One model of a suite: given (a `kind` of the catalogue with its typed `parameters`) or made from `source` by `steps`.
 
-    `timeout` is in seconds per batch, `batch_size` in examples.
+    `timeout` is in seconds per batch, `batch_size` in examples, `source` the name of the model that `steps` start from.
     """
 
     name: str
@@ -93,3 +93,4 @@ class ModelSpec:
     expect: Mapping[str, Expectation] = field(default_factory=dict)
     timeout: float = 60.0
     batch_size: int = 64
+    source: str = "original"

@@ -1,1 +1,1 @@
-"""__init__"""
+"""Data sets: where rows come from, and what the suite says about them."""

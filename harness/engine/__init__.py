@@ -1,1 +1,1 @@
-"""__init__"""
+"""Plans, gathers, judges. No framework, no I/O of its own: everything outside comes through ports."""

@@ -45,6 +45,20 @@ class MeanMetric(Protocol):
 
 
 @runtime_checkable
+class UnitMetric(Protocol):
+    """A mean metric whose unit of evidence is not every row: a query of several rows, or an example that has a score at all.
+
+    The mean, its interval and n are taken over the rows that `units` marks; the other rows repeat a query's score, or
+    hold a number without meaning.
+    """
+
+    info: MetricInfo
+
+    def units(self, targets: Targets) -> NDArray[np.bool_] | None:
+        """(n,) True for the one row that stands for its unit; None when every row does."""
+
+
+@runtime_checkable
 class WholeMetric(Protocol):
     """A property of a whole set of examples that is not a mean of per-example scores."""
 
@@ -71,6 +85,17 @@ class Statistic(Protocol):
 
     def class_counts(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.int64] | None:
         """Number of examples per true class among `rows`, None when the task has no classes."""
+
+
+@runtime_checkable
+class RankStatistic(Protocol):
+    """A `Statistic` that is the area under a ROC curve, and so can be compared by DeLong's method."""
+
+    def ranking(self) -> NDArray[np.float64]:
+        """(n,) scores; failed positives rank lowest, failed negatives highest."""
+
+    def positive(self) -> NDArray[np.bool_]:
+        """(n,) whether the example is of the positive class."""
 
 
 Metric = MeanMetric | WholeMetric

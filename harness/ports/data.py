@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from harness.arrays.segmentation import Segmentation
 from harness.arrays.targets import Targets
 from harness.core.models import OutputSpec
+from harness.core.segment import Segment
+from harness.core.suite import DataSpec
 
 
 class Dataset(Protocol):
@@ -29,6 +32,10 @@ class Dataset(Protocol):
     @property
     def fingerprint(self) -> str:
         """Content hash of the rows and of which column is the id."""
+
+    @property
+    def id_column(self) -> str | None:
+        """The column that holds the ids; None when none is declared (then `ids` are `row-1`, `row-2`…)."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -59,14 +66,49 @@ class Dataset(Protocol):
         """A few rows as Python values, for reports."""
 
 
-class SourceAdapter(Protocol):
-    """One kind of data source that is not a file (`sklearn`, `python`, `hf`); third parties: entry point group `harness.sources`.
+@dataclass(frozen=True)
+class SegmentSizes:
+    """The segments of one segmentation and how many examples each holds, without who they are."""
 
-    `materialise` writes the rows once to a Parquet file at `path`; the harness calls it only when that file is missing.
+    name: str
+    segments: tuple[Segment, ...]
+    sizes: tuple[int, ...]
+    edges: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class DataIndex:
+    """What collection has to know of a data set: its number of examples and its segments, in the order of the suite."""
+
+    rows: int
+    segmentations: tuple[SegmentSizes, ...]
+
+
+class DataOpener(Protocol):
+    """Opens the data sets a suite describes.
+
+    `edges` replaces the edges of the named bins: a baseline freezes those of quantiles.
+    """
+
+    def open(self, spec: DataSpec, root: Path, *, edges: Mapping[str, tuple[float, ...]] | None = None) -> Dataset:
+        """The data set, its columns and ids checked; `DataError` with one sentence for anything wrong."""
+
+    def index(self, spec: DataSpec, root: Path, *, edges: Mapping[str, tuple[float, ...]] | None = None) -> DataIndex:
+        """The same data set's size and segments, read from its segment columns alone and remembered on disk."""
+
+
+class SourceAdapter(Protocol):
+    """One kind of data source; third parties register one by the entry point group `harness.sources`.
+
+    `materialise` writes the rows once to a Parquet file at `path`. It is called again only when `identity`, the
+    parameters, or the sources of `modules` have changed.
     """
 
     def modules(self, parameters: Any) -> tuple[str, ...]:
         """`module:function` entry points of the suite's tree it calls; their sources are part of its identity."""
 
+    def identity(self, parameters: Any, root: Path) -> Mapping[str, str]:
+        """Whatever else decides its rows: versions of libraries, hashes of files."""
+
     def materialise(self, parameters: Any, root: Path, path: Path) -> None:
-        """Write all rows to `path` as Parquet."""
+        """Write all rows to `path` as Parquet; `DataError` with one sentence when they cannot be had."""

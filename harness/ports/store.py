@@ -46,8 +46,12 @@ class Entry(Protocol):
 class EvidenceStore(Protocol):
     """Content-addressed, shared between processes, never half-written."""
 
-    def open(self, key: EvidenceKey, *, fresh: bool = False) -> AbstractContextManager[Entry]:
-        """The entry of `key`, once no other process writes it; `fresh` throws away what is there."""
+    def open(self, key: EvidenceKey, *, fresh_since: float | None = None) -> AbstractContextManager[Entry]:
+        """The entry of `key`, once no other process writes it.
+
+        With `fresh_since` (seconds since the epoch) evidence begun before that moment is thrown away; what another
+        process of the same run gathered since then is kept.
+        """
 
     def load(self, key: EvidenceKey, output: OutputSpec) -> Outputs | None:
         """Complete evidence of `key`, None when there is none (or it was corrupt: then set aside, with a warning)."""

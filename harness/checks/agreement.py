@@ -1,0 +1,199 @@
+"""The check `agreement`: how far the candidate's answers moved, labels or not. A tripwire, never a quality verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from harness import stats
+from harness.arrays.outputs import Outputs
+from harness.catalogue import Parameters
+from harness.catalogue.parameters import ShareField
+from harness.checks.check import Needs, PowerNote
+from harness.checks.fidelity import Fidelity, fidelity
+from harness.checks.material import Material
+from harness.checks.parameters import OnInconclusive, blocks
+from harness.checks.trust import describe_failures, distrust
+from harness.core.estimate import Figure
+from harness.core.outcome import Outcome, worst
+from harness.core.segment import SegmentRule
+from harness.core.verdict import Verdict
+from harness.errors import MeasurementError
+
+LEVEL = 0.90
+
+
+class AgreementParameters(Parameters):
+    """How far the candidate's answers may move from the original's."""
+
+    max_flip_rate: ShareField | None = Field(default=None, description="share of examples that exactly one of the two models gets right")
+    min_top1_agreement: ShareField | None = Field(default=None, description="share of examples to which both give the same answer")
+    max_kl: float | None = Field(default=None, ge=0, description="mean KL divergence of the candidate's probabilities from the original's, nats")
+    max_kl_p99: float | None = Field(default=None, ge=0, description="99th percentile of the same")
+    min_cosine: float | None = Field(default=None, ge=-1, le=1, description="mean cosine similarity of the raw outputs")
+    min_sqnr: float | None = Field(default=None, description="signal to quantization noise ratio of the raw outputs, dB")
+    on_inconclusive: OnInconclusive = Field(default_factory=OnInconclusive, description="fail or warn")
+
+    @model_validator(mode="after")
+    def _some_limit(self) -> AgreementParameters:
+        if all(getattr(self, name) is None for name in type(self).model_fields if name != "on_inconclusive"):
+            raise ValueError("agreement has no limit; write for instance max_flip_rate: 3% or max_kl: 0.05")
+        return self
+
+
+@dataclass(frozen=True)
+class _Limit:
+    """One limit on one figure; `values` are per-example, None when the figure is a single number without an interval."""
+
+    name: str
+    text: str
+    limit: float
+    kind: Literal["max", "min"]
+
+
+class AgreementCheck:
+    """Compares the answers of candidate and original with each other."""
+
+    def __init__(self, name: str, parameters: AgreementParameters) -> None:
+        self.name = name
+        self.parameters = parameters
+
+    def needs(self) -> Needs:
+        """See `Check.needs`."""
+        return Needs(clean=True, targets=self.parameters.max_flip_rate is not None, noise=True)
+
+    def segmentations(self) -> dict[str, SegmentRule]:
+        """See `Check.segmentations`."""
+        return {}
+
+    def power(self, n: int, segment_margin: object | None, flip_rate: float | None) -> PowerNote | None:
+        """See `Check.power`."""
+        return None
+
+    def judge(self, material: Material) -> tuple[Verdict, ...]:
+        """See `Check.judge`."""
+        original, candidate = material.original, material.outputs
+        if original is None or candidate is None:
+            why = "the original's outputs are needed and only its outcomes are stored" if material.without_original else "there is no evidence"
+            outcome = Outcome.SKIPPED if material.without_original else Outcome.ERROR
+            return (self._verdict(material, outcome, f"agreement cannot be judged: {why}", ()),)
+        if why := distrust(original):
+            return (self._verdict(material, Outcome.INVALID, why, ()),)
+        try:
+            found = fidelity(original, candidate, material.examples.targets)
+        except MeasurementError as error:
+            return (self._verdict(material, Outcome.ERROR, str(error), ()),)
+        floor = self._noise_floor(original, material)
+        figures, outcomes, reasons = [], [], []
+        for limit in self._limits():
+            figure, outcome = _judge_figure(limit, found, floor)
+            figures.append(figure)
+            outcomes.append(outcome)
+            if outcome is not Outcome.PASS:
+                reasons.append(_sentence(figure, outcome))
+        figures.extend(_unlimited(found, floor, {figure.name for figure in figures}))
+        outcome = worst(outcomes)
+        reason = "; ".join(reasons) or "within " + ", ".join(f"{f.name.replace('_', ' ')} {f.limit}" for f in figures if f.limit)
+        return (self._verdict(material, outcome, reason, tuple(figures)),)
+
+    def _limits(self) -> list[_Limit]:
+        limits = []
+        for field, value in self.parameters:
+            if field == "on_inconclusive" or value is None:
+                continue
+            kind, name = field.split("_", 1)
+            share = name in ("flip_rate", "top1_agreement")
+            text = f"{'≤' if kind == 'max' else '≥'} {value:.4g}" if not share else f"{'≤' if kind == 'max' else '≥'} {value * 100:.4g}%"
+            limits.append(_Limit(name, text, float(value), "max" if kind == "max" else "min"))
+        return limits
+
+    def _noise_floor(self, original: Outputs, material: Material) -> Fidelity | None:
+        """The original against itself under another batch size, on its first rows."""
+        if material.noise is None:
+            return None
+        rows = len(material.noise)
+        head = Outputs(original.spec, original.values[:rows], original.status[:rows], original.labels)
+        return fidelity(head, material.noise, None)
+
+    def _verdict(self, material: Material, outcome: Outcome, reason: str, figures: tuple[Figure, ...]) -> Verdict:
+        words = describe_failures(material.outputs) if material.outputs is not None else ""
+        return Verdict(
+            suite=material.suite,
+            candidate=material.candidate,
+            check=self.name,
+            segment=None,
+            outcome=outcome,
+            reason=reason,
+            blocks=blocks(outcome, self.parameters.on_inconclusive, whole=True, critical=False),
+            figures=figures,
+            warnings=(f"the candidate {words}; each counts as a changed answer",) if words else (),
+        )
+
+
+def _judge_figure(limit: _Limit, found: Fidelity, floor: Fidelity | None) -> tuple[Figure, Outcome]:
+    """One limit against the interval of its figure: outside on both ends FAIL, across INCONCLUSIVE."""
+    value, low, high = _interval(limit.name, found)
+    noise = _value(limit.name, floor) if floor is not None else None
+    unit = "share" if limit.name in ("flip_rate", "top1_agreement") else "dB" if limit.name == "sqnr" else "nats" if "kl" in limit.name else ""
+    note = "" if noise is None else f"noise floor {noise:.4g}"
+    if value is None:
+        missing = Figure(limit.name, None, None, unit, limit.text, None, note="not measurable from these outputs")
+        return missing, Outcome.ERROR
+    if low is None or high is None:
+        low = high = value
+    inside = high <= limit.limit if limit.kind == "max" else low >= limit.limit
+    outside = low > limit.limit if limit.kind == "max" else high < limit.limit
+    outcome = Outcome.PASS if inside else Outcome.FAIL if outside else Outcome.INCONCLUSIVE
+    return Figure(limit.name, noise, value, unit, limit.text, inside if inside or outside else None, low, high, note), outcome
+
+
+def _interval(name: str, found: Fidelity) -> tuple[float | None, float | None, float | None]:
+    """Value with its 90 % interval: Wilson for proportions, t for means, none for percentiles and ratios."""
+    values: NDArray[np.float64] | None = getattr(found, name) if name in ("kl", "cosine") else None
+    if name in ("flip_rate", "top1_agreement"):
+        share = _value(name, found)
+        if share is None:
+            return None, None, None
+        interval = stats.wilson_interval(share * found.n, float(found.n), LEVEL)
+        return share, float(interval.low), float(interval.high)
+    if values is not None and len(values) > 1:
+        mean = float(values.mean())
+        interval = stats.t_interval(float(len(values)), mean, float(values.std(ddof=1)), LEVEL)
+        return mean, float(interval.low), float(interval.high)
+    value = _value(name, found)
+    return value, None, None
+
+
+def _value(name: str, found: Fidelity) -> float | None:
+    value = getattr(found, name)
+    if value is None:
+        return None
+    return float(np.mean(value)) if isinstance(value, np.ndarray) else float(value)
+
+
+def _unlimited(found: Fidelity, floor: Fidelity | None, limited: set[str]) -> list[Figure]:
+    """The figures on which the suite sets no limit, for the report."""
+    figures = []
+    for name in ("flip_rate", "top1_agreement", "kl", "kl_p99", "cosine", "sqnr", "right_answer_change"):
+        value = _value(name, found)
+        if name in limited or value is None:
+            continue
+        noise = _value(name, floor) if floor is not None else None
+        figures.append(Figure(name, noise, value, note="" if noise is None else f"noise floor {noise:.4g}"))
+    return figures
+
+
+def _sentence(figure: Figure, outcome: Outcome) -> str:
+    name = figure.name.replace("_", " ")
+    if figure.candidate is None:
+        return f"{name} ({figure.limit}) is {figure.note}"
+    factor, unit = (100.0, "%") if figure.unit == "share" else (1.0, "")
+    value = f"{figure.candidate * factor:.4g}{unit}"
+    if figure.low is not None and figure.high is not None and figure.low != figure.high:
+        value += f" ({LEVEL:.0%} interval {figure.low * factor:.4g} to {figure.high * factor:.4g}{unit})"
+    verb = "is outside" if outcome is Outcome.FAIL else "is not proven to be"
+    return f"{name} {value} {verb} {figure.limit}"

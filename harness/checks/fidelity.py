@@ -1,0 +1,110 @@
+"""Distances between two models' answers to the same examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.arrays.outputs import Outputs
+from harness.arrays.targets import Targets
+from harness.core.models import OutputType, Task
+from harness.errors import MeasurementError
+from harness.metrics.convert import predicted_codes, probabilities
+
+Floats = NDArray[np.float64]
+_TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """Distances over `n` examples; None where the outputs do not carry it.
+
+    `flip_rate`: share of examples that exactly one model gets right (needs targets; without them the share of changed
+    answers, its upper bound). `kl` (n,) nats, KL(original ‖ candidate). `right_answer_change`: mean change of the
+    probability of the right answer. `cosine` (n,) of raw outputs. `sqnr` dB over all raw outputs:
+    10·log10(Σ original² / Σ (original − candidate)²).
+    """
+
+    n: int
+    flip_rate: float | None = None
+    top1_agreement: float | None = None
+    kl: Floats | None = None
+    kl_p99: float | None = None
+    right_answer_change: float | None = None
+    cosine: Floats | None = None
+    sqnr: float | None = None
+
+
+def fidelity(original: Outputs, candidate: Outputs, targets: Targets | None) -> Fidelity:
+    """How far `candidate` moved. Rows that either failed on count as changed answers and are left out of means.
+
+    Raises `MeasurementError` when the two outputs have different types or shapes.
+    """
+    if original.spec.type is not candidate.spec.type and OutputType.LABEL not in (original.spec.type, candidate.spec.type):
+        raise MeasurementError(
+            f"agreement compares outputs of one type, and the original gives {original.spec.type}, the candidate {candidate.spec.type}; "
+            "give both the same `output:`"
+        )
+    both = original.ok & candidate.ok
+    n = len(original)
+    agreement = flips = None
+    if original.spec.task in (Task.BINARY, Task.MULTICLASS) and original.spec.type is not OutputType.VECTOR:
+        labels = targets.labels if targets is not None else original.labels
+        one, other = predicted_codes(original, labels), predicted_codes(candidate, labels)
+        same = (one == other) & both
+        agreement = float(same.mean())
+        if targets is not None:
+            right, kept = (one == targets.values) & original.ok, (other == targets.values) & candidate.ok
+            flips = float((right != kept).mean())
+        else:
+            flips = 1 - agreement
+    if original.values.dtype.kind != "f" or candidate.values.dtype.kind != "f" or original.offsets is not None:
+        return Fidelity(n, flips, agreement)
+    if original.values.shape[1:] != candidate.values.shape[1:]:
+        raise MeasurementError(f"the original's outputs have shape {original.values.shape[1:]} per example, the candidate's {candidate.values.shape[1:]}")
+    raw = (original.values[both].reshape(int(both.sum()), -1), candidate.values[both].reshape(int(both.sum()), -1))
+    kl = right_change = None
+    if original.spec.task in (Task.BINARY, Task.MULTICLASS) and original.spec.type in (
+        OutputType.PROBABILITIES,
+        OutputType.LOGITS,
+        OutputType.SCORE,
+    ):
+        p, q = probabilities(original)[both], probabilities(candidate)[both]
+        kl = np.sum(p * (np.log(np.maximum(p, _TINY)) - np.log(np.maximum(q, _TINY))), axis=1)
+        kl = np.maximum(kl, 0.0)
+        right_change = _right_answer_change(p, q, original, targets, both)
+    return Fidelity(
+        n,
+        flips,
+        agreement,
+        kl,
+        float(np.quantile(kl, 0.99)) if kl is not None and len(kl) else None,
+        right_change,
+        _cosine(*raw) if raw[0].shape[1] > 1 else None,
+        _sqnr(*raw),
+    )
+
+
+def _right_answer_change(p: Floats, q: Floats, original: Outputs, targets: Targets | None, both: NDArray[np.bool_]) -> float | None:
+    labels = original.labels or original.spec.labels
+    if targets is None or not both.any() or tuple(labels) != tuple(targets.labels):
+        return None
+    rows = np.arange(len(p))
+    right = targets.values[both].astype(np.int64)
+    return float(np.mean(q[rows, right] - p[rows, right]))
+
+
+def _cosine(one: NDArray[np.generic], other: NDArray[np.generic]) -> Floats:
+    a, b = one.astype(np.float64), other.astype(np.float64)
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    cosine: Floats = np.sum(a * b, axis=1) / np.maximum(norms, _TINY)
+    return cosine
+
+
+def _sqnr(one: NDArray[np.generic], other: NDArray[np.generic]) -> float | None:
+    """None when the outputs are identical: the noise is zero and the ratio does not exist."""
+    signal = float(np.sum(one.astype(np.float64) ** 2))
+    noise = float(np.sum((one.astype(np.float64) - other.astype(np.float64)) ** 2))
+    return 10 * float(np.log10(signal / noise)) if noise > 0 and signal > 0 else None

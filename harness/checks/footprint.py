@@ -1,0 +1,166 @@
+"""The check `footprint`: what the candidate weighs beside the original, on disk and in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic import Field, field_validator, model_validator
+
+from harness.arrays.footprint import Footprint
+from harness.catalogue import Parameters
+from harness.catalogue.parameters import BytesField, ChangeField, SecondsField, ShareField
+from harness.checks.check import Needs, PowerNote
+from harness.checks.material import Material
+from harness.core.estimate import Figure
+from harness.core.outcome import Outcome
+from harness.core.segment import SegmentRule
+from harness.core.units import Change, format_bytes
+from harness.core.verdict import Verdict
+
+
+class FootprintParameters(Parameters):
+    """What the candidate may weigh."""
+
+    min_size_reduction: ChangeField | None = Field(default=None, description="how much smaller on disk, in per cent of the original (70%rel)")
+    min_gzip_reduction: ChangeField | None = Field(default=None, description="how much smaller when gzipped (70%rel)")
+    min_memory_reduction: ChangeField | None = Field(default=None, description="how much less peak memory (30%rel)")
+    max_size: BytesField | None = Field(default=None, description="bytes on disk")
+    max_gzip_size: BytesField | None = Field(default=None, description="bytes when gzipped")
+    max_peak_memory: BytesField | None = Field(default=None, description="growth of the peak resident memory by loading it and answering a batch")
+    max_load_time: SecondsField | None = Field(default=None, description="time to load the model in a fresh process")
+    max_parameters: int | None = Field(default=None, ge=0, description="number of parameters")
+    max_nonzero_parameters: int | None = Field(default=None, ge=0, description="number of parameters that are not zero")
+    min_low_precision: ShareField | None = Field(default=None, description="share of parameters stored in fewer than 16 bits")
+
+    @field_validator("min_size_reduction", "min_gzip_reduction", "min_memory_reduction")
+    @classmethod
+    def _relative(cls, value: Change | None) -> Change | None:
+        if value is not None and (value.unit != "%rel" or value.amount >= 1):
+            raise ValueError("a reduction is per cent of the original's value, below 100; write for instance 70%rel")
+        return value
+
+    @model_validator(mode="after")
+    def _some_limit(self) -> FootprintParameters:
+        if all(getattr(self, name) is None for name in type(self).model_fields):
+            raise ValueError("footprint has no limit; write for instance min_size_reduction: 70%rel or max_peak_memory: 500MB")
+        return self
+
+
+@dataclass(frozen=True)
+class _Quantity:
+    """One measured quantity: how to read it, how to write it, and the names of the limits on it."""
+
+    name: str
+    read: Callable[[Footprint], float | None]
+    write: Callable[[float], str]
+    unit: str
+    maximum: str = ""
+    reduction: str = ""
+    minimum: str = ""
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value * 1000:.0f} ms"
+
+
+def _per_cent(value: float) -> str:
+    return f"{value:.0%}"
+
+
+def _low_share(footprint: Footprint) -> float | None:
+    weights = footprint.weights
+    return weights.low_precision / weights.parameters if weights and weights.parameters else None
+
+
+_QUANTITIES = (
+    _Quantity("size on disk", lambda f: f.disk_bytes, format_bytes, "B", "max_size", "min_size_reduction"),
+    _Quantity("gzip size", lambda f: f.gzip_bytes, format_bytes, "B", "max_gzip_size", "min_gzip_reduction"),
+    _Quantity("parameters", lambda f: f.weights.parameters if f.weights else None, _count, "", "max_parameters"),
+    _Quantity("non-zero parameters", lambda f: f.weights.non_zero if f.weights else None, _count, "", "max_nonzero_parameters"),
+    _Quantity("low-precision share", _low_share, _per_cent, "share", minimum="min_low_precision"),
+    _Quantity("load time", lambda f: f.load_seconds, _milliseconds, "s", "max_load_time"),
+    _Quantity("peak memory", lambda f: f.peak_memory, format_bytes, "B", "max_peak_memory", "min_memory_reduction"),
+)
+
+
+class FootprintCheck:
+    """Sets the candidate's weight against limits, absolute and relative to the original's."""
+
+    def __init__(self, name: str, parameters: FootprintParameters) -> None:
+        self.name = name
+        self.parameters = parameters
+
+    def needs(self) -> Needs:
+        """See `Check.needs`."""
+        return Needs(footprint=True)
+
+    def segmentations(self) -> dict[str, SegmentRule]:
+        """See `Check.segmentations`."""
+        return {}
+
+    def power(self, n: int, segment_margin: object | None, flip_rate: float | None) -> PowerNote | None:
+        """See `Check.power`."""
+        return None
+
+    def judge(self, material: Material) -> tuple[Verdict, ...]:
+        """See `Check.judge`: a limit that cannot be measured is an ERROR, one that is not met a FAIL."""
+        if material.footprints is None:
+            return (self._verdict(material, Outcome.ERROR, "nothing was measured; run the suite first", ()),)
+        original, candidate = material.footprints
+        figures = tuple(figure for quantity in _QUANTITIES for figure in self._figures(quantity, original, candidate))
+        limited = [figure for figure in figures if figure.limit is not None]
+        unknown = [figure for figure in limited if figure.met is None]
+        broken = [figure for figure in limited if figure.met is False]
+        if broken:
+            return (self._verdict(material, Outcome.FAIL, "; ".join(figure.note for figure in broken), figures),)
+        if unknown:
+            names = ", ".join(dict.fromkeys(figure.name for figure in unknown))
+            return (self._verdict(material, Outcome.ERROR, f"not measurable for this kind of model: {names}; remove the limit", figures),)
+        return (self._verdict(material, Outcome.PASS, "; ".join(figure.note for figure in limited), figures),)
+
+    def _figures(self, quantity: _Quantity, original: Footprint, candidate: Footprint) -> list[Figure]:
+        before, after = quantity.read(original), quantity.read(candidate)
+        figures = []
+        for limit_name in filter(None, (quantity.maximum, quantity.minimum, quantity.reduction)):
+            limit = getattr(self.parameters, limit_name)
+            if limit is not None:
+                figures.append(_limited(quantity, limit_name, limit, before, after))
+        return figures or [Figure(quantity.name, before, after, quantity.unit)]
+
+    def _verdict(self, material: Material, outcome: Outcome, reason: str, figures: tuple[Figure, ...]) -> Verdict:
+        return Verdict(
+            suite=material.suite,
+            candidate=material.candidate,
+            check=self.name,
+            segment=None,
+            outcome=outcome,
+            reason=reason,
+            blocks=outcome is not Outcome.PASS,
+            figures=figures,
+        )
+
+
+def _limited(quantity: _Quantity, limit_name: str, limit: object, before: float | None, after: float | None) -> Figure:
+    """The figure with its limit, whether it is met, and a sentence about it."""
+    if isinstance(limit, Change):
+        text = f"at least {limit.amount * 100:.4g} % less"
+        if before is None or after is None or before <= 0:
+            return Figure(quantity.name, before, after, quantity.unit, text)
+        reduction = 1 - after / before
+        met = reduction >= limit.amount
+        moved = f"{abs(reduction):.1%} {'smaller' if reduction >= 0 else 'larger'}"
+        note = f"{quantity.name} {quantity.write(before)} → {quantity.write(after)}, {moved} ({'' if met else 'not '}{text})"
+        return Figure(quantity.name, before, after, quantity.unit, text, met, note=note)
+    assert isinstance(limit, (int, float))
+    at_most = limit_name.startswith("max_")
+    text = f"{'at most' if at_most else 'at least'} {quantity.write(limit)}"
+    if after is None:
+        return Figure(quantity.name, before, after, quantity.unit, text)
+    met = after <= limit if at_most else after >= limit
+    note = f"{quantity.name} {quantity.write(after)} ({'' if met else 'not '}{text})"
+    return Figure(quantity.name, before, after, quantity.unit, text, met, note=note)

@@ -1,0 +1,327 @@
+"""From paired estimates to verdicts: the whole by its interval, segments by two keys, with reasons in one sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import stats
+from harness.arrays.segmentation import Segmentation
+from harness.checks.parameters import OnInconclusive, blocks
+from harness.checks.table import Evaluator, Groups, Table
+from harness.core.comparison import Comparison
+from harness.core.estimate import Estimate
+from harness.core.outcome import Outcome
+from harness.core.segment import Segment, SegmentRule
+from harness.core.units import Change
+from harness.core.verdict import Verdict, WorstExample
+
+FAMILY_ERROR = 0.05
+"""Holm's family-wise error rate within each segmentation."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How one check decides. `limit` is the tolerated loss as written; `share` whether the metric is a proportion."""
+
+    suite: str
+    candidate: str
+    check: str
+    metric: str
+    limit: Change
+    share: bool
+    direction: Literal["higher", "lower"]
+    on_inconclusive: OnInconclusive
+    max_unproven: float = 0.5
+    decide: Literal["evidence", "observed"] = "evidence"
+    level: float = 0.90
+    segments: dict[str, SegmentRule] = field(default_factory=dict)
+
+    def limit_of(self, segmentation: str | None) -> Change:
+        """The margin of a segmentation, or of the whole."""
+        special = self.segments[segmentation].max_drop if segmentation is not None else None
+        return special if isinstance(special, Change) else self.limit
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What turns rows into words: ids and answers of the worst examples of a group."""
+
+    worst: Callable[[Evaluator, Groups, int], tuple[WorstExample, ...]]
+
+
+def judge(
+    evaluator: Evaluator,
+    n: int,
+    rules: Rules,
+    segmentations: dict[str, Segmentation],
+    reader: Reader,
+    standing: frozenset[str] = frozenset(),
+    minimum_sizes: dict[str, int] | None = None,
+) -> tuple[Verdict, ...]:
+    """The whole's verdict first, then one per segment of each segmentation named in the rules.
+
+    `standing` holds the labels of segments that stand in the accepted baseline: such a segment, or a critical one, that
+    is absent or smaller than its `minimum_sizes` is an ERROR.
+    """
+    everything = Groups.everything(n)
+    whole_table = evaluator.table(everything, np.array([rules.limit.amount]))
+    whole = _whole(evaluator, everything, whole_table, rules, reader)
+    tolerated = float(np.clip(-whole_table.delta[0], 0, whole_table.margin[0])) if whole_table.estimable[0] else 0.0
+    verdicts: list[Verdict] = []
+    for name, rule in rules.segments.items():
+        family = _Family(evaluator, rules, name, rule, segmentations[name], tolerated, reader)
+        verdicts.extend(family.verdicts())
+        verdicts.extend(vanished(rules, name, rule, segmentations[name], standing, (minimum_sizes or {}).get(name, 1)))
+    return (_headline(whole, verdicts, rules), *verdicts)
+
+
+class _Family:
+    """All segments of one segmentation: a family of its own for Holm; the critical ones are one more."""
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        rules: Rules,
+        name: str,
+        rule: SegmentRule,
+        segmentation: Segmentation,
+        tolerated: float,
+        reader: Reader,
+    ) -> None:
+        self.evaluator, self.rules, self.rule, self.reader = evaluator, rules, rule, reader
+        self.segments = segmentation.segments
+        self.groups = Groups(segmentation.codes, len(segmentation.segments))
+        self.limit = rules.limit_of(name)
+        self.table = evaluator.table(self.groups, np.full(self.groups.count, self.limit.amount))
+        self.tolerated = tolerated
+        self.critical = np.array([rule.is_critical(value_of(segment)) for segment in self.segments], dtype=np.bool_)
+
+    def verdicts(self) -> list[Verdict]:
+        """One per segment."""
+        table = self.table
+        suspect = table.estimable & (table.high < -table.margin)
+        p = np.ones(self.groups.count)
+        for group in np.flatnonzero(suspect):
+            tolerated = min(self.tolerated, float(table.margin[group]))
+            p[group] = self.evaluator.p_worse(self.groups, int(group), tolerated, self.groups.count)
+        guilty = suspect & self._rejected(p)
+        return [self._verdict(group, bool(suspect[group]), bool(guilty[group]), float(p[group])) for group in range(self.groups.count)]
+
+    def _rejected(self, p: NDArray[np.float64]) -> NDArray[np.bool_]:
+        estimable = self.table.estimable
+        rejected = np.zeros(len(p), dtype=np.bool_)
+        for family in (estimable, estimable & self.critical):
+            if family.any():
+                rejected[family] |= np.asarray(stats.holm(p[family], FAMILY_ERROR).rejected)
+        return rejected
+
+    def _verdict(self, group: int, suspect: bool, guilty: bool, p: float) -> Verdict:
+        table, rules = self.table, self.rules
+        critical = bool(self.critical[group])
+        if rules.decide == "observed":
+            outcome, reason = _observed(table, group, rules, self.limit)
+        elif guilty:
+            outcome = Outcome.FAIL
+            reason = f"{loss_sentence(table, group, rules)}, outside {self.limit}, and significantly worse than the whole (p = {p:.2g})"
+        elif suspect:
+            outcome = Outcome.INCONCLUSIVE
+            reason = f"suspect: {loss_sentence(table, group, rules)}, outside {self.limit}, but this may be chance among {self.groups.count} segments"
+        else:
+            outcome, reason = _by_interval(table, group, rules, self.limit, may_fail=False)
+        return Verdict(
+            suite=rules.suite,
+            candidate=rules.candidate,
+            check=rules.check,
+            segment=self.segments[group],
+            outcome=outcome,
+            reason=reason,
+            blocks=blocks(outcome, rules.on_inconclusive, whole=False, critical=critical),
+            comparison=comparison(table, group, rules, self.limit, p if suspect else None),
+            suspect=suspect,
+            critical=critical,
+            needs_more=table.needs_more[group] if outcome is Outcome.INCONCLUSIVE else None,
+            worst_examples=self.reader.worst(self.evaluator, self.groups, group) if outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE) else (),
+        )
+
+
+def vanished(
+    rules: Rules, name: str, rule: SegmentRule, segmentation: Segmentation, standing: frozenset[str], minimum: int
+) -> list[Verdict]:
+    """ERROR verdicts for critical or accepted segments that are absent or too small."""
+    sizes = {segment.label: int(size) for segment, size in zip(segmentation.segments, segmentation.sizes(), strict=True)}
+    expected = {label: "stands in the accepted baseline" for label in standing if _belongs(label, name, segmentation)}
+    if isinstance(rule.critical, tuple):
+        expected |= {f"{name}:{value}": "is critical" for value in rule.critical}
+    gone = []
+    for label, why in sorted(expected.items()):
+        size = sizes.get(label, 0)
+        if size >= max(1, minimum):
+            continue
+        found = "is not in the data" if size == 0 else f"has only {size} examples, fewer than min_examples ({minimum})"
+        gone.append(
+            Verdict(
+                suite=rules.suite,
+                candidate=rules.candidate,
+                check=rules.check,
+                segment=Segment(name, segment_values(label)),
+                outcome=Outcome.ERROR,
+                reason=f"the segment {label} {why} and {found}; restore its examples, or remove it from the suite and accept a new baseline",
+                blocks=True,
+                critical=True,
+            )
+        )
+    return gone
+
+
+def segment_values(label: str) -> tuple[tuple[str, str], ...]:
+    """`language:bn,length:0..20` → its (name, value) pairs."""
+    pairs = (part.partition(":") for part in label.split(","))
+    return tuple((name, value) for name, _, value in pairs)
+
+
+def value_of(segment: Segment) -> str:
+    """The value by which `critical:` names a segment: `bn`, or `bn,0..20` for a product."""
+    return ",".join(value for _, value in segment.values)
+
+
+def _belongs(label: str, name: str, segmentation: Segmentation) -> bool:
+    names = tuple(pair[0] for pair in segment_values(label))
+    return names == (tuple(n for n, _ in segmentation.segments[0].values) if segmentation.segments else (name,))
+
+
+def _whole(evaluator: Evaluator, groups: Groups, table: Table, rules: Rules, reader: Reader) -> Verdict:
+    if rules.decide == "observed":
+        outcome, reason = _observed(table, 0, rules, rules.limit)
+    else:
+        outcome, reason = _by_interval(table, 0, rules, rules.limit, may_fail=True)
+    return Verdict(
+        suite=rules.suite,
+        candidate=rules.candidate,
+        check=rules.check,
+        segment=None,
+        outcome=outcome,
+        reason=reason,
+        blocks=blocks(outcome, rules.on_inconclusive, whole=True, critical=False),
+        comparison=comparison(table, 0, rules, rules.limit, None),
+        needs_more=table.needs_more[0] if outcome is Outcome.INCONCLUSIVE else None,
+        worst_examples=reader.worst(evaluator, groups, 0) if outcome is not Outcome.PASS else (),
+    )
+
+
+def _by_interval(table: Table, group: int, rules: Rules, limit: Change, *, may_fail: bool) -> tuple[Outcome, str]:
+    """PASS inside the margin, FAIL outside (where the interval alone may decide that), INCONCLUSIVE across it."""
+    if not table.estimable[group]:
+        return Outcome.INCONCLUSIVE, table.why_not[group]
+    low, high, margin = float(table.low[group]), float(table.high[group]), float(table.margin[group])
+    if may_fail and high < -margin:
+        return Outcome.FAIL, f"{loss_sentence(table, group, rules)}, proven outside {limit}"
+    if low > -margin:
+        if not table.may_pass[group]:
+            return Outcome.INCONCLUSIVE, table.why_not[group]
+        if high < 0:
+            return Outcome.PASS, f"{loss_sentence(table, group, rules)}: a real loss, proven within {limit}"
+        if low > 0:
+            return Outcome.PASS, f"better than the original: {loss_sentence(table, group, rules)}"
+        return Outcome.PASS, f"proven within {limit}: {loss_sentence(table, group, rules)}"
+    return Outcome.INCONCLUSIVE, f"not enough evidence for {limit}: {loss_sentence(table, group, rules)}; {_what_next(table, group)}"
+
+
+def _what_next(table: Table, group: int) -> str:
+    if -table.delta[group] >= table.margin[group]:
+        return "more examples would more likely prove harm"
+    more = table.needs_more[group]
+    return f"needs about {more:,} more examples, if there is truly no drop" if more else "more examples are needed"
+
+
+def _observed(table: Table, group: int, rules: Rules, limit: Change) -> tuple[Outcome, str]:
+    """The literal rule, with its own false-alarm rate beside it."""
+    if not table.estimable[group]:
+        return Outcome.INCONCLUSIVE, table.why_not[group]
+    outcome = Outcome.FAIL if -table.delta[group] > table.margin[group] else Outcome.PASS
+    n = int(table.n[group])
+    reason = f"observed: {loss_sentence(table, group, rules)} against {limit}"
+    if table.gained is not None and table.lost is not None and limit.unit == "pp":
+        flips = (int(table.gained[group]) + int(table.lost[group]) + 1) / (n + 2)
+        alarm = float(stats.observed_false_alarm(n, flips, float(table.margin[group])))
+        reason += f"; this rule fails a model that lost nothing in {alarm:.0%} of runs at n = {n:,}"
+    return outcome, reason
+
+
+def _headline(whole: Verdict, segments: list[Verdict], rules: Rules) -> Verdict:
+    """The whole's verdict with the segments' standing: how many are unproven, and INCONCLUSIVE when most are."""
+    unproven = sum(v.outcome is Outcome.INCONCLUSIVE for v in segments)
+    if not unproven:
+        return whole
+    summary = f"{unproven} of {len(segments)} segments unproven"
+    if whole.outcome is not Outcome.PASS or unproven <= rules.max_unproven * len(segments):
+        return _with_reason(whole, whole.outcome, f"{whole.reason} ({summary})", rules)
+    return _with_reason(
+        whole,
+        Outcome.INCONCLUSIVE,
+        f"{summary}, more than max_unproven ({rules.max_unproven:.0%}); the whole by itself passes: {whole.reason}",
+        rules,
+    )
+
+
+def _with_reason(verdict: Verdict, outcome: Outcome, reason: str, rules: Rules) -> Verdict:
+    return Verdict(
+        **{
+            **verdict.__dict__,
+            "outcome": outcome,
+            "reason": reason,
+            "blocks": blocks(outcome, rules.on_inconclusive, whole=True, critical=False),
+        }
+    )
+
+
+def comparison(table: Table, group: int, rules: Rules, limit: Change, p: float | None) -> Comparison | None:
+    """The row of `table` as a Comparison, in which a drop is positive when the candidate is worse."""
+    if not table.estimable[group]:
+        return None
+    gained = None if table.gained is None else int(table.gained[group])
+    lost = None if table.lost is None else int(table.lost[group])
+    binary = gained is not None and lost is not None
+    return Comparison(
+        metric=rules.metric,
+        n=int(table.n[group]),
+        original=_estimate(table.original, table.original_low, table.original_high, group, rules.level),
+        candidate=_estimate(table.candidate, table.candidate_low, table.candidate_high, group, rules.level),
+        drop=Estimate(-float(table.delta[group]), -float(table.high[group]), -float(table.low[group]), rules.level),
+        method=table.method,
+        margin=float(table.margin[group]),
+        margin_text=str(limit),
+        share=rules.share or limit.unit == "%rel",
+        gained=gained,
+        lost=lost,
+        p_harm=p,
+        mcnemar_exact=float(stats.mcnemar_exact(gained, lost)) if binary else None,
+        mcnemar_mid=float(stats.mcnemar_mid(gained, lost)) if binary else None,
+        smallest_detectable=table.detectable[group],
+        notes=table.notes[group] if table.notes else (),
+    )
+
+
+def _estimate(value: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64], group: int, level: float) -> Estimate:
+    bounds = [float(bound[group]) if np.isfinite(bound[group]) else None for bound in (low, high)]
+    return Estimate(float(value[group]), bounds[0], bounds[1], level)
+
+
+def loss_sentence(table: Table, group: int, rules: Rules) -> str:
+    """`dropped 3.1pp (90 % interval 1.2 to 5.0, n = 812, 9 gained, 34 lost)`."""
+    delta, low, high = float(table.delta[group]), float(table.low[group]), float(table.high[group])
+    relative = rules.limit.unit == "%rel" and table.gained is not None
+    unit, factor = ("%rel", 100) if relative else ("pp", 100) if rules.share else ("", 1)
+    drop, from_, to = (_number(x * factor) for x in (-delta, -high, -low))
+    verb = "did not change" if abs(delta) < 1e-12 else f"dropped {drop}{unit}" if delta < 0 else f"gained {drop.lstrip('-−')}{unit}"
+    flips = "" if table.gained is None or table.lost is None else f", {table.gained[group]} gained, {table.lost[group]} lost"
+    return f"{rules.metric} {verb} ({rules.level:.0%} interval of the drop {from_} to {to}{unit}, n = {table.n[group]:,}{flips})"
+
+
+def _number(value: float) -> str:
+    text = f"{value:.2f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
+    return "0.00" if text == "-0.00" else text

@@ -1,0 +1,198 @@
+"""The check `quality`: any metric, for the whole and per segment."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+from numpy.typing import NDArray
+
+from harness import stats
+from harness.arrays.outputs import Outputs
+from harness.catalogue.parameters import ChangeField
+from harness.catalogue.refs import MetricRef
+from harness.checks.binary import BinaryEvaluator
+from harness.checks.check import Needs, PowerNote
+from harness.checks.examples import worst_reader
+from harness.checks.judging import Rules, judge
+from harness.checks.material import Material
+from harness.checks.parameters import CommonParameters
+from harness.checks.recall import Recalled, recall
+from harness.checks.scored import ScoreEvaluator
+from harness.checks.table import Evaluator
+from harness.checks.trust import distrust, error_everywhere, invalid_everywhere, with_failures
+from harness.checks.whole_set import AurocEvaluator, StatisticEvaluator
+from harness.core.segment import SegmentRule
+from harness.core.units import Change
+from harness.core.verdict import Verdict
+from harness.errors import MeasurementError, UsageError
+from harness.metrics.metric import MeanMetric, Metric, MetricInfo, RankStatistic, WholeMetric
+
+
+class QualityParameters(CommonParameters):
+    """How much of a metric the candidate may lose."""
+
+    metric: MetricRef = Field(description="what is compared")
+    max_drop: ChangeField = Field(description="the largest tolerated loss: 2pp, 2%rel, or a number in the metric's own unit")
+    decide: Literal["evidence", "observed"] = Field(default="evidence", description="by intervals, or by the literal observed difference")
+    level: float = Field(default=0.90, gt=0.5, lt=1, description="level of the two-sided interval")
+
+
+class QualityCheck:
+    """Compares a metric of candidate and original on the same examples."""
+
+    def __init__(self, name: str, parameters: QualityParameters, metric: Metric) -> None:
+        self.name = name
+        self.parameters = parameters
+        self.metric = metric
+        for limit in (parameters.max_drop, *(p.max_drop for p in parameters.segments.values() if p.max_drop is not None)):
+            require_fitting_unit(limit, metric.info)
+
+    def needs(self) -> Needs:
+        """See `Check.needs`."""
+        return Needs(clean=True, targets=True)
+
+    def segmentations(self) -> dict[str, SegmentRule]:
+        """See `Check.segmentations`."""
+        return self.parameters.rules()
+
+    def judge(self, material: Material) -> tuple[Verdict, ...]:
+        """See `Check.judge`."""
+        rules = self.rules(material)
+        original = recall(material, self.name) if material.without_original else material.original
+        if original is None or material.outputs is None or material.examples.targets is None:
+            return error_everywhere(rules, material, "there is no evidence to judge; run the suite first")
+        if isinstance(original, Outputs) and (why := distrust(original)):
+            return invalid_everywhere(rules, material, why)
+        try:
+            evaluator = self.evaluator(original, material.outputs, material)
+        except MeasurementError as error:
+            return error_everywhere(rules, material, str(error))
+        segmentations = {name: material.examples.segmentations[name] for name in rules.segments}
+        standing = frozenset(material.baseline.segments.get(self.name, ())) if material.baseline else frozenset()
+        verdicts = judge(
+            evaluator, len(material.examples), rules, segmentations, worst_reader(material), standing, dict(material.minimum_sizes)
+        )
+        return with_failures(verdicts, material.outputs)
+
+    def rules(self, material: Material) -> Rules:
+        """How this check decides."""
+        info, parameters = self.metric.info, self.parameters
+        return Rules(
+            suite=material.suite,
+            candidate=material.candidate,
+            check=self.name,
+            metric=info.name,
+            limit=parameters.max_drop,
+            share=info.share,
+            direction=info.direction,
+            on_inconclusive=parameters.on_inconclusive,
+            max_unproven=parameters.max_unproven,
+            decide=parameters.decide,
+            level=parameters.level,
+            segments=parameters.rules(),
+        )
+
+    def evaluator(self, original: Outputs | Recalled, candidate: Outputs, material: Material) -> Evaluator:
+        """The estimator that fits the metric; `MeasurementError` when metric, task and outputs do not fit."""
+        targets = material.examples.targets
+        assert targets is not None
+        relative = self.parameters.max_drop.unit == "%rel"
+        if isinstance(self.metric, MeanMetric):
+            return mean_evaluator(
+                self.metric.info,
+                original.scores(self.metric, targets) if isinstance(original, Recalled) else self.metric.scores(original, targets),
+                self.metric.scores(candidate, targets),
+                material.examples.clusters,
+                relative=relative,
+                level=self.parameters.level,
+            )
+        before = original.statistic(self.metric, targets) if isinstance(original, Recalled) else self.metric.prepare(original, targets)
+        return whole_evaluator(
+            self.metric, before, self.metric.prepare(candidate, targets), material.examples.clusters, relative, self.parameters.level
+        )
+
+    def power(self, n: int, segment_margin: object | None, flip_rate: float | None) -> PowerNote | None:
+        """See `Check.power`; said for right-or-wrong metrics with a margin in points."""
+        limit = segment_margin if isinstance(segment_margin, Change) else self.parameters.max_drop
+        if not self.metric.info.binary or limit.unit != "pp" or limit.amount <= 0 or n == 0 or self.parameters.decide == "observed":
+            return None
+        assumed = 0.05 if flip_rate is None else flip_rate
+        return PowerNote(
+            n=n,
+            margin=limit.amount,
+            power=float(stats.power_binary(n, assumed, limit.amount)),
+            provable=float(stats.smallest_provable_margin(n, assumed)),
+            detectable=float(stats.smallest_detectable_drop(n, assumed, limit.amount)),
+            needed=int(stats.required_n(assumed, limit.amount)),
+            can_pass=bool(stats.can_ever_pass(n, limit.amount)),
+            assumed_flip_rate=assumed,
+        )
+
+
+def require_fitting_unit(limit: Change, info: MetricInfo) -> None:
+    """`UsageError` when the unit of a margin makes no sense for the metric."""
+    if limit.unit == "pp" and not info.share:
+        raise UsageError(
+            f"max_drop: {limit} makes no sense for {info.name}, which is not a proportion; "
+            f"write a number in its own unit, or per cent of the original's value such as 2%rel"
+        )
+    if limit.unit == "own" and info.share:
+        raise UsageError(
+            f"max_drop: {limit} of {info.name} has no unit; write {limit.amount:g}pp for percentage points "
+            f"or {limit.amount:g}%rel for per cent of the original's value"
+        )
+
+
+def mean_evaluator(
+    info: MetricInfo,
+    original: NDArray[np.float64],
+    candidate: NDArray[np.float64],
+    clusters: NDArray[np.int32] | None,
+    *,
+    relative: bool,
+    level: float,
+) -> Evaluator:
+    """Tango for right-or-wrong scores, planted t for the others."""
+    if info.binary:
+        right = 0.5
+        return BinaryEvaluator(original > right, candidate > right, clusters, relative=relative, level=level)
+    return ScoreEvaluator(
+        original,
+        candidate,
+        direction=info.direction,
+        reach=reach_of(info),
+        clusters=clusters,
+        relative=relative,
+        level=level,
+    )
+
+
+def reach_of(info: MetricInfo) -> float:
+    """The largest possible difference of two scores of one example; `MeasurementError` when there is none."""
+    if info.bounds is not None:
+        return info.bounds[1] - info.bounds[0]
+    if info.cap is not None:
+        return info.cap
+    raise MeasurementError(
+        f"{info.name} is unbounded: say by `cap:` how large a difference of one example may count, for instance metric: {{{info.name}: {{cap: 10}}}}"
+    )
+
+
+def whole_evaluator(
+    metric: WholeMetric, original: object, candidate: object, clusters: NDArray[np.int32] | None, relative: bool, level: float
+) -> Evaluator:
+    """DeLong for unclustered AUROC with a margin in points, the bootstrap for the rest."""
+    if clusters is None and not relative and isinstance(original, RankStatistic) and isinstance(candidate, RankStatistic):
+        return AurocEvaluator(
+            original, candidate, scores=(original.ranking(), candidate.ranking()), positive=original.positive(), level=level
+        )
+    return StatisticEvaluator(
+        original,  # type: ignore[arg-type]  # both are Statistics; RankStatistic narrowed them to object
+        candidate,  # type: ignore[arg-type]
+        direction=metric.info.direction,
+        clusters=clusters,
+        relative=relative,
+        level=level,
+    )

@@ -1,0 +1,84 @@
+"""Estimates of original, candidate and their paired difference, for many groups of examples at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Groups:
+    """A disjoint family of `count` groups; `codes` (n,) gives each example's group, -1 for none."""
+
+    codes: NDArray[np.int32]
+    count: int
+
+    @classmethod
+    def everything(cls, n: int) -> Groups:
+        """The whole set as one group."""
+        return cls(np.zeros(n, dtype=np.int32), 1)
+
+    def rows(self, group: int) -> NDArray[np.int64]:
+        """Rows of one group, ascending."""
+        order, ends = self._sorted
+        return order[ends[group] : ends[group + 1]]
+
+    @cached_property
+    def _sorted(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows by group, and where each group begins among them: sorted once, however many groups are read."""
+        order = np.argsort(self.codes, kind="stable")
+        return order, np.searchsorted(self.codes[order], np.arange(self.count + 1))
+
+
+@dataclass(frozen=True)
+class Table:
+    """One row per group; all arrays (groups,).
+
+    `delta`, `low`, `high` are candidate minus original in the direction in which more is better, so that harm is
+    negative; in the unit of `margin`. `why_not[i]` says why group i cannot be judged (then its numbers are NaN), or why
+    it may not PASS although its interval would allow it (`may_pass[i]` False); "" otherwise.
+    `needs_more[i]` is None when more examples are not the way.
+    """
+
+    method: str
+    n: NDArray[np.int64]
+    original: Floats
+    candidate: Floats
+    original_low: Floats
+    original_high: Floats
+    candidate_low: Floats
+    candidate_high: Floats
+    delta: Floats
+    low: Floats
+    high: Floats
+    margin: Floats
+    estimable: NDArray[np.bool_]
+    may_pass: NDArray[np.bool_]
+    why_not: tuple[str, ...]
+    needs_more: tuple[int | None, ...]
+    detectable: tuple[float | None, ...]
+    gained: NDArray[np.int64] | None = None
+    lost: NDArray[np.int64] | None = None
+    notes: tuple[tuple[str, ...], ...] = ()
+
+
+class Evaluator(Protocol):
+    """Compares one pair of models by one metric."""
+
+    def table(self, groups: Groups, margins: Floats) -> Table:
+        """Estimates for every group, with group i's tolerated loss `margins[i]` (in the unit the check's margin is written in)."""
+
+    def p_worse(self, groups: Groups, group: int, tolerated: float, families: int) -> float:
+        """One-sided p for «group `group` lost no more than `tolerated`, or nothing at all»: the larger of both tests.
+
+        `families` is how many p-values will be compared, for methods whose smallest p depends on their effort.
+        """
+
+    def losses(self) -> Floats | None:
+        """(n,) loss of each example (positive: candidate worse), None when single examples have none."""

@@ -1,0 +1,201 @@
+"""Metrics of a whole set: paired DeLong for AUROC, the paired BCa bootstrap for the rest."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import stats
+from harness.checks.table import Floats, Groups, Table
+from harness.metrics.metric import Statistic
+
+SMALLEST_CLASS_TO_PASS = 10
+SMALLEST_CLASS_TO_TRUST = 30
+RESAMPLES = 2_000
+RESAMPLES_PER_FAMILY_MEMBER = 40
+
+
+class StatisticEvaluator:
+    """Compares a whole-set statistic of original and candidate by the paired bootstrap."""
+
+    def __init__(
+        self,
+        original: Statistic,
+        candidate: Statistic,
+        *,
+        direction: Literal["higher", "lower"],
+        clusters: NDArray[np.int32] | None = None,
+        relative: bool = False,
+        level: float = 0.90,
+        seed: int = 0,
+    ) -> None:
+        self.original = original
+        self.candidate = candidate
+        self.sign = 1.0 if direction == "higher" else -1.0
+        self.clusters = clusters
+        self.relative = relative
+        self.level = level
+        self.seed = seed
+
+    def table(self, groups: Groups, margins: Floats) -> Table:
+        """See `Evaluator.table`."""
+        columns: dict[str, Floats] = {
+            name: np.full(groups.count, np.nan) for name in ("original", "candidate", "delta", "low", "high", "margin")
+        }
+        n = np.zeros(groups.count, dtype=np.int64)
+        why_not, notes = [""] * groups.count, [()] * groups.count  # type: list[str], list[tuple[str, ...]]
+        may_pass, estimable = np.ones(groups.count, dtype=np.bool_), np.zeros(groups.count, dtype=np.bool_)
+        for group in range(groups.count):
+            rows = groups.rows(group)
+            n[group] = len(rows)
+            columns["margin"][group] = margins[group]
+            why_not[group], may_pass[group], notes[group] = self._class_sizes(rows)
+            if len(rows) == 0 or (why_not[group] and may_pass[group]):
+                continue
+            found = self._bootstrap(rows, float(margins[group]))
+            if found is None:
+                why_not[group] = "the metric does not exist on these examples"
+                continue
+            estimable[group] = True
+            for name, value in found.items():
+                columns[name][group] = value
+        nothing = np.full(groups.count, np.nan)
+        return Table(
+            method=f"paired BCa bootstrap, {self.level:.0%} two-sided",
+            n=n,
+            original_low=nothing,
+            original_high=nothing,
+            candidate_low=nothing,
+            candidate_high=nothing,
+            estimable=estimable,
+            may_pass=may_pass,
+            why_not=tuple(why_not),
+            needs_more=tuple(
+                _needs_more(float(size), float(low), float(high), float(delta), float(margin)) if ok else None
+                for size, low, high, delta, margin, ok in zip(
+                    n, columns["low"], columns["high"], columns["delta"], columns["margin"], estimable, strict=True
+                )
+            ),
+            detectable=(None,) * groups.count,
+            notes=tuple(notes),
+            **columns,
+        )
+
+    def p_worse(self, groups: Groups, group: int, tolerated: float, families: int) -> float:
+        """See `Evaluator.p_worse`, from bootstrap replicates of the difference."""
+        rows = groups.rows(group)
+        result = self._replicates(rows, 0.0, max(RESAMPLES, RESAMPLES_PER_FAMILY_MEMBER * families))
+        return max(float(stats.bootstrap_p_harm(result.replicates, -tolerated)), float(stats.bootstrap_p_harm(result.replicates, 0.0)))
+
+    def losses(self) -> None:
+        """Single examples have no loss."""
+        return None
+
+    def _class_sizes(self, rows: NDArray[np.int64]) -> tuple[str, bool, tuple[str, ...]]:
+        """(why it cannot be judged or passed, whether it may pass, notes)."""
+        if len(rows) == 0:
+            return "no examples", True, ()
+        counts = self.original.class_counts(rows)
+        if counts is None:
+            return "", True, ()
+        present = counts[counts > 0]
+        if len(present) < 2:
+            return "only one class here: the metric is not estimable", True, ()
+        smallest = int(present.min())
+        if smallest < SMALLEST_CLASS_TO_PASS:
+            return f"its smallest class has {smallest} examples, {SMALLEST_CLASS_TO_PASS} are needed to pass", False, ()
+        if smallest < SMALLEST_CLASS_TO_TRUST:
+            return "", True, (f"its smallest class has only {smallest} examples",)
+        return "", True, ()
+
+    def _bootstrap(self, rows: NDArray[np.int64], margin: float) -> dict[str, float] | None:
+        ones = np.ones((1, len(rows)))
+        original, candidate = float(self.original.values(rows, ones)[0]), float(self.candidate.values(rows, ones)[0])
+        if not (np.isfinite(original) and np.isfinite(candidate)):
+            return None
+        shift = margin if self.relative else 0.0
+        result = self._replicates(rows, shift, RESAMPLES)
+        if result.low is None or result.high is None:
+            return None
+        offset = shift * abs(original)
+        return {
+            "original": original,
+            "candidate": candidate,
+            "delta": self.sign * (candidate - original),
+            "low": result.low - offset,
+            "high": result.high - offset,
+            "margin": margin * abs(original) if self.relative else margin,
+        }
+
+    def _replicates(self, rows: NDArray[np.int64], shift: float, resamples: int) -> stats.BcaResult:
+        """Bootstrap of candidate − original (+ shift × |original|), over cells of interchangeable examples where there are any."""
+        chosen, counts, groups = self._cells(rows)
+
+        def difference(weights: Floats) -> Floats:
+            original = self.original.values(chosen, weights)
+            return self.sign * (self.candidate.values(chosen, weights) - original) + shift * np.abs(original)
+
+        return stats.bca(difference, counts, groups=groups, resamples=resamples, level=self.level, seed=self.seed)
+
+    def _cells(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats, NDArray[np.int64] | None]:
+        """Representative rows, how many examples each stands for, and their clusters."""
+        if self.clusters is not None:
+            return rows, np.ones(len(rows)), self.clusters[rows].astype(np.int64)
+        one, other = self.original.cells(), self.candidate.cells()
+        if one is None or other is None:
+            return rows, np.ones(len(rows)), None
+        both = one[rows] * (int(other.max(initial=0)) + 1) + other[rows]
+        _, first, counts = np.unique(both, return_index=True, return_counts=True)
+        return rows[first], counts.astype(np.float64), None
+
+
+class AurocEvaluator(StatisticEvaluator):
+    """AUROC by paired DeLong; clusters and relative margins go the bootstrap's way."""
+
+    def __init__(
+        self,
+        original: Statistic,
+        candidate: Statistic,
+        *,
+        scores: tuple[Floats, Floats],
+        positive: NDArray[np.bool_],
+        level: float = 0.90,
+    ) -> None:
+        super().__init__(original, candidate, direction="higher", level=level)
+        self.scores = scores
+        self.positive = positive
+
+    def table(self, groups: Groups, margins: Floats) -> Table:
+        """See `Evaluator.table`."""
+        table = super().table(groups, margins)
+        return Table(**{**table.__dict__, "method": f"paired DeLong with t, {self.level:.0%} two-sided"})
+
+    def p_worse(self, groups: Groups, group: int, tolerated: float, families: int) -> float:
+        """See `Evaluator.p_worse`, both keys with DeLong's t."""
+        found = self._delong(groups.rows(group))
+        return max(found.p_harm(-tolerated), found.p_harm(0.0))
+
+    def _delong(self, rows: NDArray[np.int64]) -> stats.PairedAuroc:
+        return stats.delong(self.scores[0][rows], self.scores[1][rows], self.positive[rows], level=self.level)
+
+    def _bootstrap(self, rows: NDArray[np.int64], margin: float) -> dict[str, float] | None:
+        found = self._delong(rows)
+        return {
+            "original": found.original,
+            "candidate": found.candidate,
+            "delta": found.difference,
+            "low": found.low,
+            "high": found.high,
+            "margin": margin,
+        }
+
+
+def _needs_more(n: float, low: float, high: float, delta: float, margin: float) -> int | None:
+    """Examples still missing if there is truly no drop: the interval shrinks with √n and 0 must end up inside the margin at 80 % power."""
+    if delta <= -margin or margin <= 0:
+        return None
+    half_width = (high - low) / 2
+    factor = (half_width * (1 + 0.842 / 1.645) / margin) ** 2
+    return max(0, int(np.ceil(n * factor - n)))

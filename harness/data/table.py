@@ -1,0 +1,87 @@
+"""Rows of a Parquet file: whole columns, streamed batches, single rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.data.naming import unknown_column
+from harness.data.writer import check_names
+from harness.errors import DataError
+
+
+class ParquetTable:
+    """Opens the file anew for every reading, so that it can be shared between threads and leaves no handle behind."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the footer of `path`; `DataError` when it is not Parquet, has no rows, or two columns of one name."""
+        self.path = path
+        try:
+            with pq.ParquetFile(path) as file:
+                self._metadata = file.metadata
+                self.schema: pa.Schema = file.schema_arrow
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+            raise DataError(f"is not a Parquet file that can be read: {error}") from error
+        check_names(self.schema.names)
+        if not len(self):
+            raise DataError("has no rows")
+
+    def __len__(self) -> int:
+        return int(self._metadata.num_rows)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All column names."""
+        return tuple(self.schema.names)
+
+    def require(self, column: str) -> None:
+        """`DataError` with the nearest name when there is no such column."""
+        if column not in self.schema.names:
+            raise DataError(unknown_column(column, self.schema.names))
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """One whole column."""
+        self.require(name)
+        with self._open() as file:
+            return file.read(columns=[name], use_threads=True).column(name)
+
+    def batches(self, columns: Sequence[str], size: int, start: int = 0) -> Iterator[pa.RecordBatch]:
+        """Batches of at most `size` rows from row `start` on, the columns in the order asked for."""
+        for name in columns:
+            self.require(name)
+        firsts = self._first_rows()
+        groups = [index for index in range(len(firsts) - 1) if firsts[index + 1] > start]
+        skip = start - firsts[groups[0]] if groups else 0
+        with self._open() as file:
+            for batch in file.iter_batches(batch_size=size, row_groups=groups, columns=list(dict.fromkeys(columns)), use_threads=False):
+                if skip >= batch.num_rows:
+                    skip -= batch.num_rows
+                    continue
+                yield batch.slice(skip).select(list(columns))
+                skip = 0
+
+    def take(self, rows: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
+        """A few rows, in the order asked for, as Python values."""
+        for name in columns:
+            self.require(name)
+        firsts = self._first_rows()
+        found: dict[int, dict[str, Any]] = {}
+        with self._open() as file:
+            for group, (first, end) in enumerate(zip(firsts[:-1], firsts[1:], strict=True)):
+                inside = sorted({row for row in rows if first <= row < end})
+                if inside:
+                    table = file.read_row_group(group, columns=list(columns)).select(list(columns))
+                    found.update(zip(inside, table.take([row - first for row in inside]).to_pylist(), strict=True))
+        return [found[row] for row in rows]
+
+    def _open(self) -> pq.ParquetFile:
+        return pq.ParquetFile(self.path, metadata=self._metadata, memory_map=True)
+
+    def _first_rows(self) -> list[int]:
+        sizes = (self._metadata.row_group(index).num_rows for index in range(self._metadata.num_row_groups))
+        return list(accumulate(sizes, initial=0))

@@ -1,0 +1,161 @@
+"""Accepting a baseline: a person says that this state is the one to compare with from now on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harness.arrays.baseline import Acceptance, Baseline, Outcomes, Side
+from harness.arrays.outputs import Outputs
+from harness.arrays.targets import Targets
+from harness.checks.drift import DriftCheck
+from harness.checks.quality import QualityCheck
+from harness.core.models import OutputType
+from harness.core.outcome import Outcome
+from harness.core.verdict import Verdict
+from harness.engine.session import Session
+from harness.errors import BaselineError, MeasurementError
+from harness.metrics.metric import MeanMetric, WholeMetric
+
+
+@dataclass(frozen=True)
+class Request:
+    """Who accepts, when (ISO 8601), with what note. `override` names the spent budget when a verdict blocks."""
+
+    who: str
+    when: str
+    note: str = ""
+    override: str = ""
+    golden: bool = False
+
+
+def accept(session: Session, candidate: str, request: Request) -> Baseline:
+    """The new baseline of a candidate, from verdicts and evidence of this session; not yet written.
+
+    Raises `BaselineError` when a verdict blocks (or drift against golden is not PASS) and there is no override.
+    """
+    verdicts = {spec.name: session.verdicts(candidate, spec.name) for spec in session.suite.checks}
+    standing = session.baseline(candidate)
+    _require_clean(candidate, verdicts, standing, session, request)
+    acceptance = Acceptance(
+        who=request.who,
+        when=request.when,
+        note=request.note,
+        model=session.gatherer.fingerprints.get(candidate, ""),
+        drops={v.item_name: v.comparison.drop.value for found in verdicts.values() for v in found if v.comparison is not None},
+        outcomes={v.item_name: str(v.outcome) for found in verdicts.values() for v in found},
+        overridden=request.override,
+    )
+    data = {spec.name: session.dataset(spec.data).fingerprint for spec in session.suite.checks}
+    same_data = standing is not None and all(standing.data.get(check) == fingerprint for check, fingerprint in data.items())
+    repin = standing is None or request.golden or not same_data
+    outcomes = _outcomes(session, candidate)
+    if not repin and standing is not None and standing.outcomes is not None:
+        outcomes |= {key: found for key, found in standing.outcomes.items() if key[0] == "golden"}
+    return Baseline(
+        suite=session.suite.name,
+        candidate=candidate,
+        original_model=session.gatherer.fingerprints.get("original", ""),
+        data=data,
+        segments={check: _standing_labels(found) for check, found in verdicts.items()},
+        edges=_edges(session),
+        golden=acceptance if repin or standing is None else standing.golden,
+        accepted=acceptance,
+        history=(*(standing.history if standing else ()), replace(acceptance, drops={}, outcomes={})),
+        attempts=0,
+        outcomes=outcomes,
+    )
+
+
+def _require_clean(
+    candidate: str, verdicts: Mapping[str, tuple[Verdict, ...]], standing: Baseline | None, session: Session, request: Request
+) -> None:
+    if request.override:
+        return
+    blocking = [v for found in verdicts.values() for v in found if v.blocks]
+    if blocking:
+        raise BaselineError(
+            f"{candidate} is not fit to be accepted: {blocking[0].item_name}: {blocking[0].reason}"
+            + (f" (and {len(blocking) - 1} more)" if len(blocking) > 1 else "")
+            + "; mend it, or accept with --override and the reason why this loss is acceptable"
+        )
+    if standing is None:
+        return
+    for name, found in verdicts.items():
+        if isinstance(session.checks[name], DriftCheck) and found[0].outcome not in (Outcome.PASS, Outcome.SKIPPED):
+            raise BaselineError(
+                f"{candidate}: {name} against the golden baseline is {found[0].outcome}, and accepting requires PASS: {found[0].reason}; "
+                "or accept with --override and the budget that is spent"
+            )
+
+
+def _standing_labels(verdicts: tuple[Verdict, ...]) -> tuple[str, ...]:
+    return tuple(v.segment.label for v in verdicts if v.segment is not None and v.outcome not in (Outcome.ERROR, Outcome.SKIPPED))
+
+
+def _edges(session: Session) -> dict[str, dict[str, tuple[float, ...]]]:
+    """Bin edges that were computed from the data, frozen from now on."""
+    found: dict[str, dict[str, tuple[float, ...]]] = {}
+    for data in {spec.data for spec in session.suite.checks}:
+        computed = {s.name: s.edges for s in session.dataset(data).segmentations() if s.edges is not None}
+        if computed:
+            found[data] = computed
+    return found
+
+
+def _outcomes(session: Session, candidate: str) -> dict[tuple[Side, str], Outcomes]:
+    """What later paired comparisons need, in the smallest form that gives the same values."""
+    found: dict[tuple[Side, str], Outcomes] = {}
+    for spec in session.suite.checks:
+        check = session.checks[spec.name]
+        if not isinstance(check, QualityCheck):
+            continue
+        dataset = session.dataset(spec.data)
+        after = session.outputs(session.suite.model(candidate), spec.data)
+        targets = dataset.targets(after.spec)
+        kept = smallest(check, after, targets)
+        found["golden", spec.name] = kept
+        found["accepted", spec.name] = kept
+        if not session.options.without_original:
+            found["original", spec.name] = smallest(check, session.outputs(session.suite.original, spec.data), targets)
+    return found
+
+
+def smallest(check: QualityCheck, outputs: Outputs, targets: Targets) -> Outcomes:
+    """The smallest form of `outputs` from which the check's metric comes out the same."""
+    metric = check.metric
+    if isinstance(metric, MeanMetric):
+        scores = metric.scores(outputs, targets)
+        return Outcomes("scores", scores > 0.5 if metric.info.binary else scores.astype(np.float32))
+    value = metric.prepare(outputs, targets).value()
+    for form, type_ in (("label", OutputType.LABEL), ("score", OutputType.SCORE)):
+        reduced = _reduced(outputs, type_)
+        if reduced is not None and _same(metric, reduced, targets, value):
+            return Outcomes("label" if form == "label" else "score", reduced.values)
+    return Outcomes("full", outputs.values.astype(np.float32) if outputs.values.dtype.kind == "f" else outputs.values)
+
+
+def _same(metric: WholeMetric, reduced: Outputs, targets: Targets, value: float) -> bool:
+    try:
+        found = metric.prepare(reduced, targets).value()
+    except MeasurementError:
+        return False
+    return bool(np.isclose(found, value, rtol=0, atol=1e-12))
+
+
+def _reduced(outputs: Outputs, type_: OutputType) -> Outputs | None:
+    """`outputs` as labels, or as the score of the positive class; None where that makes no sense."""
+    spec = replace(outputs.spec, type=type_)
+    values = outputs.values
+    if values.ndim != 2 or values.dtype.kind != "f" or outputs.offsets is not None:
+        return None
+    if type_ is OutputType.LABEL:
+        codes = values.argmax(axis=1)
+        return Outputs(spec, np.where(outputs.ok, codes, -1).astype(np.int16), np.zeros_like(outputs.status), outputs.labels)
+    if values.shape[1] != 2 or spec.positive not in outputs.labels:
+        return None
+    positive = outputs.labels.index(spec.positive)
+    difference = values[:, positive] - values[:, 1 - positive]
+    return Outputs(spec, difference.astype(np.float32), outputs.status, outputs.labels)

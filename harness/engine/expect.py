@@ -1,0 +1,41 @@
+"""Outcomes that were announced in `expect:`: strict both ways."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.core.models import Expectation
+from harness.core.outcome import Outcome
+from harness.core.verdict import Verdict
+
+
+def worst_decided(verdicts: tuple[Verdict, ...]) -> Outcome:
+    """FAIL if any failed, else PASS if any passed, else INCONCLUSIVE."""
+    found = {verdict.outcome for verdict in verdicts}
+    for outcome in (Outcome.FAIL, Outcome.PASS):
+        if outcome in found:
+            return outcome
+    return Outcome.INCONCLUSIVE
+
+
+def apply(verdicts: tuple[Verdict, ...], expectation: Expectation) -> tuple[Verdict, ...]:
+    """The verdicts with the announced ones no longer blocking, or with a blocking surprise on the whole.
+
+    ERROR and INVALID are never expected: they say nothing about the candidate.
+    """
+    if any(v.outcome in (Outcome.ERROR, Outcome.INVALID) for v in verdicts) or all(v.outcome is Outcome.SKIPPED for v in verdicts):
+        return verdicts
+    worst = worst_decided(verdicts)
+    if worst != expectation.outcome:
+        surprise = replace(
+            verdicts[0],
+            outcome=Outcome.FAIL,
+            blocks=True,
+            reason=f"expected {expectation.outcome} ({expectation.reason}), and the worst outcome is {worst}: "
+            f"find out what changed, or remove `expect`; {verdicts[0].reason}",
+        )
+        return (surprise, *(replace(v, blocks=False) for v in verdicts[1:]))
+    return tuple(
+        replace(v, expected=expectation.reason, blocks=False) if v.outcome in (worst, Outcome.INCONCLUSIVE) and v.outcome is not Outcome.PASS else v
+        for v in verdicts
+    )

@@ -1,0 +1,35 @@
+"""What the data can prove, said before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.engine.items import Item
+
+ENOUGH_POWER = 0.80
+
+
+def underpowered(items: Iterable[Item]) -> list[str]:
+    """Sentences about gates that would often not pass a perfect model, each once per suite and check."""
+    lines: dict[str, None] = {}
+    hopeless: dict[tuple[str, str], set[str]] = {}
+    for item in items:
+        note = item.power
+        if note is None:
+            continue
+        if item.segment is None and note.power is not None and note.power < ENOUGH_POWER and note.can_pass:
+            lines[
+                f"{item.suite}: {item.check}: with {note.n:,} examples a perfect model passes in {note.power:.0%} of runs "
+                f"(at {note.assumed_flip_rate:.0%} flips); use {note.needed:,} examples, a margin of {_points(note.provable)}, "
+                "or on_inconclusive: warn"
+            ] = None
+        if not note.can_pass:
+            hopeless.setdefault((item.suite, item.check), set()).add(item.segment.label if item.segment else "the whole")
+    for (suite, check), labels in hopeless.items():
+        shown = ", ".join(sorted(labels)[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else "")
+        lines[f"{suite}: {check}: too few examples ever to pass in {shown}; these can only warn or fail"] = None
+    return list(lines)
+
+
+def _points(margin: float | None) -> str:
+    return "none" if margin is None else f"{margin * 100:.1f}pp"

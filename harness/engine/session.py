@@ -1,0 +1,276 @@
+"""One suite in one run: what there is to judge, and the verdicts, each made when it is asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+from harness.arrays.baseline import Baseline
+from harness.arrays.outputs import Outputs
+from harness.checks.check import Check
+from harness.checks.judging import segment_values
+from harness.checks.material import Examples, Material
+from harness.core.models import ModelSpec
+from harness.core.outcome import Outcome
+from harness.core.run import SuiteRecord
+from harness.core.segment import Segment
+from harness.core.suite import CheckSpec, DataSpec, Suite
+from harness.core.verdict import Verdict
+from harness.engine import expect
+from harness.engine.gather import Gatherer
+from harness.engine.items import Item
+from harness.engine.tools import Edges, Options, Tools
+from harness.errors import HarnessError, MeasurementError, ModelError, UsageError
+from harness.ports.compress import Artefact
+from harness.ports.data import DataIndex, Dataset
+
+
+class Session:
+    """Judges one suite. Data sets, artefacts and evidence are opened once and shared by all verdicts."""
+
+    def __init__(self, suite: Suite, tools: Tools, options: Options) -> None:
+        self.suite = suite
+        self.tools = tools
+        self.options = options
+        self.gatherer = Gatherer(suite.name, suite.root, tools, options)
+        self.artefacts: dict[str, Artefact] = {}
+        self._datasets: dict[str, Dataset] = {}
+        self._examples: dict[str, Examples] = {}
+        self._outputs: dict[tuple[str, str], Outputs | HarnessError] = {}
+        self._verdicts: dict[tuple[str, str], tuple[Verdict, ...]] = {}
+        self._baselines: dict[str, Baseline | None] = {}
+        self._indexes: dict[str, DataIndex] = {}
+        self._started = time.monotonic()
+
+    @cached_property
+    def checks(self) -> Mapping[str, Check]:
+        """The suite's checks by name; `UsageError` when one makes no sense."""
+        return {spec.name: self.tools.make_check(spec, self.suite) for spec in self.suite.checks}
+
+    def candidates(self, names: tuple[str, ...] = ()) -> tuple[ModelSpec, ...]:
+        """The candidates, or those of the given names; `UsageError` for an unknown name."""
+        known = {model.name: model for model in self.suite.candidates}
+        for name in names:
+            if name not in known:
+                raise UsageError(f"suite {self.suite.name} has no candidate {name!r}; it has {', '.join(known)}")
+        return tuple(model for model in self.suite.candidates if not names or model.name in names)
+
+    def items(self, names: tuple[str, ...] = ()) -> tuple[Item, ...]:
+        """Everything there is to judge, from segment columns alone."""
+        return tuple(
+            item for model in self.candidates(names) for spec in self.suite.checks for item in self._items(model, spec, self._index(spec.data))
+        )
+
+    def index(self, check: str) -> DataIndex:
+        """Segment sizes of the data a check reads."""
+        return self._index(self._spec(check).data)
+
+    def verdicts(self, candidate: str, check: str) -> tuple[Verdict, ...]:
+        """The verdicts of one candidate and check, the whole's first; gathers what is missing."""
+        if (candidate, check) not in self._verdicts:
+            found = self._judge(candidate, check)
+            announced = self.suite.model(candidate).expect.get(check)
+            self._verdicts[candidate, check] = expect.apply(found, announced) if announced is not None else found
+        return self._verdicts[candidate, check]
+
+    def verdict(self, item: Item) -> Verdict:
+        """The verdict of one item."""
+        verdicts = self.verdicts(item.candidate, item.check)
+        for verdict in verdicts:
+            if verdict.segment == item.segment:
+                return verdict
+        whole = verdicts[0]
+        if whole.outcome in (Outcome.ERROR, Outcome.INVALID, Outcome.SKIPPED):
+            return replace(whole, segment=item.segment)
+        reason = f"the segment {item.segment.label if item.segment else ''} was collected and is not among the judged ones; run again"
+        return replace(whole, segment=item.segment, outcome=Outcome.ERROR, reason=reason, blocks=True, comparison=None, figures=())
+
+    def record(self, *, partial: bool = False) -> SuiteRecord:
+        """What was judged so far."""
+        judged = tuple(v for key in sorted(self._verdicts, key=self._order) for v in self._verdicts[key])
+        fingerprints = {f"model:{name}": value for name, value in self.gatherer.fingerprints.items()}
+        fingerprints |= {f"data:{name}": dataset.fingerprint for name, dataset in self._datasets.items()}
+        return SuiteRecord(
+            suite=self.suite.name,
+            about=self.suite.about,
+            path=str(self.suite.path),
+            verdicts=judged,
+            fingerprints=fingerprints,
+            seconds=time.monotonic() - self._started,
+            model_calls=self.gatherer.model_calls,
+            partial=partial,
+        )
+
+    def baseline(self, candidate: str) -> Baseline | None:
+        """The accepted baseline of a candidate."""
+        if candidate not in self._baselines:
+            self._baselines[candidate] = self.tools.baselines.load(self.suite.name, candidate)
+        return self._baselines[candidate]
+
+    def examples(self, data: str) -> Examples:
+        """The examples of a data set, without targets (they depend on the output of the model)."""
+        if data not in self._examples:
+            dataset = self.dataset(data)
+            self._examples[data] = Examples(
+                name=data,
+                fingerprint=dataset.fingerprint,
+                ids=dataset.ids(),
+                targets=None,
+                segmentations={segmentation.name: segmentation for segmentation in dataset.segmentations()},
+                clusters=dataset.clusters(),
+            )
+        return self._examples[data]
+
+    def dataset(self, data: str) -> Dataset:
+        """An opened data set."""
+        if data not in self._datasets:
+            self._datasets[data] = self.tools.data.open(self.suite.data[data], self.suite.root, edges=self._edges(data))
+        return self._datasets[data]
+
+    def resolve(self, model: ModelSpec) -> ModelSpec:
+        """The model itself, or the artefact that its `compress:` steps make."""
+        if not model.steps:
+            return model
+        if model.name not in self.artefacts:
+            self.artefacts[model.name] = self.tools.maker(self.suite).make(model, self.suite.original)
+        return self.artefacts[model.name].model
+
+    def outputs(self, model: ModelSpec, data: str) -> Outputs:
+        """A model's answers to a data set; a failure is remembered and raised again."""
+        key = (model.name, data)
+        if key not in self._outputs:
+            try:
+                self._outputs[key] = self.gatherer.outputs(self.resolve(model), self.dataset(data))
+            except HarnessError as error:
+                self._outputs[key] = error
+        found = self._outputs[key]
+        if isinstance(found, HarnessError):
+            raise found
+        return found
+
+    def material(self, candidate: str, check: str) -> Material:
+        """Everything the check needs to judge the candidate; errors of data and models are raised."""
+        spec, needs = self._spec(check), self.checks[check].needs()
+        model, original = self.suite.model(candidate), self.suite.original
+        examples = self.examples(spec.data)
+        without = self.options.without_original
+        before = after = noise = footprints = None
+        if needs.clean:
+            if not without:
+                before = self._of_original(lambda: self.outputs(original, spec.data))
+            after = self.outputs(model, spec.data)
+        if needs.noise and not without:
+            noise = self._of_original(lambda: self.gatherer.noise(original, self.dataset(spec.data)))
+        if needs.footprint:
+            dataset = self.dataset(spec.data)
+            heavy = self.gatherer.footprint(original, dataset) if not without else None
+            light = self.gatherer.footprint(self.resolve(model), dataset)
+            footprints = (heavy or type(light)(), light)
+        if needs.targets and after is not None:
+            examples = replace(examples, targets=self.dataset(spec.data).targets(after.spec))
+        if self.suite.report_examples == "text":
+            examples = replace(examples, texts=self._texts(spec.data))
+        return Material(
+            suite=self.suite.name,
+            candidate=candidate,
+            examples=examples,
+            original=before,
+            outputs=after,
+            noise=noise,
+            footprints=footprints,
+            baseline=self.baseline(candidate),
+            without_original=without,
+            minimum_sizes={s.name: s.min_examples for s in self.suite.data[spec.data].segments},
+        )
+
+    def _judge(self, candidate: str, check: str) -> tuple[Verdict, ...]:
+        """Verdicts, with every error on the way turned into one."""
+        try:
+            return self.checks[check].judge(self.material(candidate, check))
+        except MeasurementError as error:
+            return self._everywhere(candidate, check, Outcome.INVALID, str(error))
+        except HarnessError as error:
+            return self._everywhere(candidate, check, Outcome.ERROR, str(error))
+
+    def _everywhere(self, candidate: str, check: str, outcome: Outcome, reason: str) -> tuple[Verdict, ...]:
+        segments: list[Segment | None] = [None]
+        try:
+            segments += [item.segment for item in self._items(self.suite.model(candidate), self._spec(check), self.index(check)) if item.segment]
+        except HarnessError:
+            pass  # The data cannot even be indexed: the whole's verdict alone carries the reason.
+        return tuple(Verdict(self.suite.name, candidate, check, segment, outcome, reason, blocks=True) for segment in segments)
+
+    @staticmethod
+    def _of_original(observe: Callable[[], Outputs]) -> Outputs:
+        try:
+            return observe()
+        except ModelError as error:
+            raise MeasurementError(f"the original cannot be measured: {error}") from error
+
+    def _items(self, model: ModelSpec, spec: CheckSpec, index: DataIndex) -> list[Item]:
+        check = self.checks[spec.name]
+        rules = check.segmentations()
+        sizes = {found.name: found for found in index.segmentations}
+        items = [Item(self.suite.name, model.name, spec.name, None, index.rows, check.power(index.rows, None, None))]
+        for name, rule in rules.items():
+            found: dict[str, tuple[Segment, int]] = {segment.label: (segment, size) for segment, size in zip(sizes[name].segments, sizes[name].sizes, strict=True)}
+            expected = [f"{name}:{value}" for value in rule.critical] if isinstance(rule.critical, tuple) else []
+            for label in expected:
+                found.setdefault(label, (Segment(name, segment_values(label)), 0))
+            for segment, size in found.values():
+                value = ",".join(value for _, value in segment.values)
+                power = check.power(size, rule.max_drop, None) if size else None
+                items.append(Item(self.suite.name, model.name, spec.name, segment, size, power, rule.is_critical(value)))
+        items += self._vanished(model, spec, {item.segment.label for item in items if item.segment}, set(rules))
+        return items
+
+    def _vanished(self, model: ModelSpec, spec: CheckSpec, present: set[str], asked: set[str]) -> list[Item]:
+        """Items for segments that stand in the accepted baseline and are gone from the data."""
+        baseline = self.baseline(model.name)
+        if baseline is None:
+            return []
+        gone = [label for label in baseline.segments.get(spec.name, ()) if label not in present]
+        products = {s.name: s for s in self.suite.data[spec.data].segments}
+        items = []
+        for label in gone:
+            values = segment_values(label)
+            names = tuple(name for name, _ in values)
+            owner = next((n for n in asked if names in ((n,), getattr(products[n].rule, "of", ()))), None)
+            if owner is not None:
+                items.append(Item(self.suite.name, model.name, spec.name, Segment(owner, values), 0, None, True))
+        return items
+
+    def _texts(self, data: str) -> Callable[[Sequence[int]], list[str]]:
+        dataset = self.dataset(data)
+        columns = [column for spec in self.suite.original.inputs for column in spec.columns]
+
+        def texts(rows: Sequence[int]) -> list[str]:
+            return [" | ".join(str(row[c]) for c in columns) for row in dataset.take(rows, columns)]
+
+        return texts
+
+    def _index(self, data: str) -> DataIndex:
+        if data not in self._indexes:
+            self._indexes[data] = self.tools.data.index(self.suite.data[data], self.suite.root, edges=self._edges(data))
+        return self._indexes[data]
+
+    def _edges(self, data: str) -> Edges:
+        for model in self.suite.candidates:
+            baseline = self.baseline(model.name)
+            if baseline is not None and baseline.edges.get(data):
+                return baseline.edges[data]
+        return {}
+
+    def _spec(self, check: str) -> CheckSpec:
+        return next(spec for spec in self.suite.checks if spec.name == check)
+
+    def _order(self, key: tuple[str, str]) -> tuple[int, int]:
+        candidates = [model.name for model in self.suite.candidates]
+        checks = [spec.name for spec in self.suite.checks]
+        return candidates.index(key[0]), checks.index(key[1])
+
+    def data_spec(self, check: str) -> DataSpec:
+        """The data set a check reads, as declared."""
+        return self.suite.data[self._spec(check).data]

@@ -1,0 +1,163 @@
+"""Suite file → candidates → items."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import wiring
+from harness.core.outcome import Outcome
+from harness.core.verdict import Verdict
+from harness.engine.items import Item
+from harness.engine.session import Session
+from harness.engine.tools import Options
+from harness.errors import HarnessError
+from harness.pytest_plugin.ledger import ledger
+from harness.pytest_plugin.options import is_strict
+from harness.pytest_plugin.progress import progress_of
+from harness.report import failure_block, verdict_to_json
+
+
+class BlockedError(Exception):
+    """A verdict that blocks; carries what to print."""
+
+
+class SuiteFile(pytest.File):
+    """One suite file."""
+
+    session_of_suite: Session
+    skipped: str | None = None
+
+    def collect(self) -> Iterable[Candidate]:
+        """One collector per candidate."""
+        config = self.config
+        try:
+            suite = wiring.load(self.path)
+            known = ledger().suites.get(suite.name)
+            if known is not None and known["path"] != str(self.path):
+                raise HarnessError(f"{self.path}: the suite name {suite.name!r} is taken by {known['path']}; give one of them another name")
+            self.skipped = wiring.missing_requirement(suite)
+            project = wiring.find_project(self.path, Path(config.invocation_params.dir))
+            options = Options(
+                fresh_since=ledger().started if config.getoption("--fresh") else None,
+                without_original=bool(config.getoption("--without-original")),
+                run_id=ledger().run_id,
+            )
+            self.session_of_suite = wiring.session(suite, project, options, progress_of(config))
+            chosen = tuple(name for name in config.getoption("--candidate") if name in {model.name for model in suite.candidates})
+            ledger().suites[suite.name] = {"path": str(self.path), "about": suite.about}
+            ledger().sessions[suite.name] = self.session_of_suite
+            if config.getoption("--candidate") and not chosen:
+                return
+            items = () if self.skipped else self.session_of_suite.items(chosen)
+        except HarnessError as error:
+            raise self.CollectError(str(error)) from None
+        by_candidate: dict[str, list[Item]] = {model.name: [] for model in self.session_of_suite.candidates(chosen)}
+        for item in items:
+            by_candidate[item.candidate].append(item)
+        for name, found in by_candidate.items():
+            yield Candidate.from_parent(self, name=name, items=found, skipped=self.skipped)
+
+
+class Candidate(pytest.Collector):
+    """One candidate of a suite."""
+
+    def __init__(self, name: str, parent: pytest.Collector, items: list[Item], skipped: str | None, **rest: Any) -> None:
+        super().__init__(name, parent, **rest)
+        self.harness_items = items
+        self.skipped = skipped
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """One item per check and segment; a single skipped one when the suite cannot run here."""
+        if self.skipped is not None:
+            yield SkippedItem.from_parent(self, name="suite", reason=self.skipped)
+        for item in self.harness_items:
+            yield VerdictItem.from_parent(self, name=item.name.partition("::")[2], item=item)
+
+
+class SkippedItem(pytest.Item):
+    """Stands for a candidate of a suite whose requirements are missing here."""
+
+    def __init__(self, name: str, parent: pytest.Collector, reason: str, **rest: Any) -> None:
+        super().__init__(name, parent, **rest)
+        self.reason = reason
+
+    def runtest(self) -> None:
+        """Skips, with the reason."""
+        pytest.skip(self.reason)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Where it stands."""
+        return self.path, None, self.nodeid
+
+
+class VerdictItem(pytest.Item):
+    """One question to the evidence: candidate × check × segment."""
+
+    def __init__(self, name: str, parent: pytest.Collector, item: Item, **rest: Any) -> None:
+        super().__init__(name, parent, **rest)
+        self.harness_item = item
+        self.verdict: Verdict | None = None
+
+    def setup(self) -> None:
+        """Judges. What could not be measured is an error of the test, not its failure."""
+        suite_file = self.parent.parent if self.parent is not None else None
+        assert isinstance(suite_file, SuiteFile)
+        facts = ledger().suites[self.harness_item.suite]
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            verdict = suite_file.session_of_suite.verdict(self.harness_item)
+        messages = [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
+        facts["warnings"] = list(dict.fromkeys([*facts.get("warnings", []), *messages]))
+        self.verdict = verdict
+        self.user_properties.extend(_properties(verdict))
+        if verdict.outcome in (Outcome.ERROR, Outcome.INVALID):
+            raise BlockedError(failure_block(verdict))
+
+    def runtest(self) -> None:
+        """Reports what was judged."""
+        verdict = self.verdict
+        assert verdict is not None
+        if verdict.outcome is Outcome.SKIPPED:
+            pytest.skip(verdict.reason)
+        if verdict.expected is not None and not verdict.blocks:
+            pytest.xfail(verdict.expected)
+        if verdict.blocks or (verdict.outcome is Outcome.INCONCLUSIVE and is_strict(self.config)):
+            raise BlockedError(failure_block(verdict))
+
+    def verdict_json(self) -> dict[str, Any] | None:
+        """The verdict as it travels and is reported; None before it was made."""
+        return None if self.verdict is None else {**verdict_to_json(self.verdict), "suite": self.verdict.suite}
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """The block of a verdict that blocks; never a traceback for it."""
+        if isinstance(excinfo.value, (BlockedError, HarnessError)):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Where it stands, and its name as `pytest -k` and the headings show it."""
+        return self.path, None, f"{self.harness_item.suite}::{self.harness_item.name}"
+
+
+def _properties(verdict: Verdict) -> list[tuple[str, object]]:
+    """Figures for --junitxml."""
+    properties: list[tuple[str, object]] = [("outcome", str(verdict.outcome)), ("reason", verdict.reason)]
+    found = verdict.comparison
+    if found is not None:
+        properties += [
+            ("metric", found.metric),
+            ("n", found.n),
+            ("original_value", found.original.value),
+            ("candidate_value", found.candidate.value),
+            ("drop", found.drop.value),
+            ("drop_low", found.drop.low),
+            ("drop_high", found.drop.high),
+            ("margin", found.margin_text),
+        ]
+    properties += [(figure.name, figure.candidate) for figure in verdict.figures if figure.candidate is not None]
+    return properties

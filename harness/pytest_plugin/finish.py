@@ -1,0 +1,92 @@
+"""The end of a run: facts go to the controlling process, which writes reports and prints tables."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import wiring
+from harness.core.run import RunRecord, SuiteRecord
+from harness.errors import HarnessError
+from harness.pytest_plugin.ledger import Ledger, ledger
+from harness.report import suite_table, verdict_from_json
+
+_messages: list[str] = []
+
+
+def finish(session: pytest.Session) -> None:
+    """Writes the reports of this run; a worker hands over what it learnt instead."""
+    book = ledger()
+    for name, suite_session in book.sessions.items():
+        record = suite_session.record()
+        facts = {"fingerprints": dict(record.fingerprints), "seconds": record.seconds, "model_calls": record.model_calls}
+        book.suites[name].update(facts)
+    if book.is_worker:
+        session.config.workeroutput["harness"] = book.suites  # type: ignore[attr-defined]  # set by xdist on its workers
+        return
+    _messages.clear()
+    if session.config.getoption("--no-harness-report") or not book.verdicts:
+        return
+    try:
+        _messages.extend(f"report: {path}" for path in wiring.report(record_of(book), _folder(session.config, book), book.sessions))
+    except HarnessError as error:
+        _messages.append(f"no report was written: {error}")
+        if session.exitstatus == 0:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def summarise(terminal: pytest.TerminalReporter) -> None:
+    """One table per suite, then where the reports are."""
+    if terminal.config.get_verbosity() < -1:
+        return
+    width = terminal._tw.fullwidth if hasattr(terminal, "_tw") else 100
+    for suite in record_of(ledger()).suites:
+        if suite.verdicts:
+            terminal.section(f"suite {suite.suite}", sep="-")
+            terminal.write(suite_table(suite, width=width, colour=bool(getattr(terminal._tw, "hasmarkup", False))))
+            for warning in suite.warnings:
+                terminal.write_line(f"warning: {warning}")
+    for message in _messages:
+        terminal.write_line(message)
+
+
+def record_of(book: Ledger) -> RunRecord:
+    """Everything this run found."""
+    suites = []
+    for name, facts in book.suites.items():
+        verdicts = tuple(verdict_from_json(v, name) for v in book.verdicts.values() if v["suite"] == name)
+        suites.append(
+            SuiteRecord(
+                suite=name,
+                about=facts.get("about", ""),
+                path=_relative(facts["path"]),
+                verdicts=verdicts,
+                fingerprints=facts.get("fingerprints", {}),
+                warnings=tuple(facts.get("warnings", ())),
+                seconds=facts.get("seconds", 0.0),
+                model_calls=facts.get("model_calls", 0),
+                partial=False,
+            )
+        )
+    started = datetime.fromtimestamp(book.started, UTC).isoformat(timespec="seconds")
+    return RunRecord(id=book.run_id, started=started, suites=tuple(suites), environment=wiring.environment())
+
+
+def _relative(path: str) -> str:
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return path
+
+
+def _folder(config: pytest.Config, book: Ledger) -> Path:
+    given: Any = config.getoption("--harness-report")
+    if given:
+        return Path(config.invocation_params.dir) / given
+    first = next(iter(book.suites.values()))
+    return wiring.find_project(Path(first["path"]), Path(config.invocation_params.dir)).reports
+
+

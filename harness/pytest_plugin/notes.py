@@ -1,0 +1,15 @@
+"""What is said at collection about checks that the data cannot settle."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.engine.planning import underpowered
+from harness.pytest_plugin.collection import VerdictItem
+
+
+def power_lines(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """One line per underpowered whole-set check and per check with segments that can never pass; none with -q."""
+    if config.get_verbosity() < 0:
+        return []
+    return underpowered([item.harness_item for item in items if isinstance(item, VerdictItem)])

@@ -1,0 +1,109 @@
+"""Measured figures as people read them: bytes, seconds, counts and shares, each beside the original's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.arrays.footprint import Footprint
+from harness.core.estimate import Figure
+from harness.core.units import format_bytes
+from harness.report.extras import ReportExtras
+from harness.report.numbers import known, number
+
+_BYTES = ("B", "bytes", "byte")
+_SECONDS = ("s", "seconds")
+_SHARES = ("%", "share", "fraction")
+
+
+@dataclass(frozen=True)
+class FigureRow:
+    """One figure in words; None where nothing was measured. `met` is None without a limit."""
+
+    name: str
+    original: str | None
+    candidate: str | None
+    change: str | None
+    limit: str | None
+    met: bool | None
+    note: str
+
+
+def figure_row(figure: Figure) -> FigureRow:
+    """A figure in words, with the change against the original."""
+    candidate = figure_value(figure.candidate, figure.unit)
+    low, high = figure_value(figure.low, figure.unit), figure_value(figure.high, figure.unit)
+    if candidate is not None and low is not None and high is not None:
+        candidate = f"{candidate} ({low} to {high})"
+    return FigureRow(
+        figure.name.replace("_", " "),
+        figure_value(figure.original, figure.unit),
+        candidate,
+        change(figure.original, figure.candidate),
+        figure.limit,
+        figure.met,
+        figure.note,
+    )
+
+
+def figure_value(value: float | None, unit: str) -> str | None:
+    """`1.23 MB`, `12.3 ms`, `3.4 %`, `1,234,567`; None for None."""
+    finite = known(value)
+    if finite is None:
+        return None
+    if unit in _BYTES:
+        return format_bytes(finite)
+    if unit in _SECONDS:
+        return f"{finite * 1000:.3g} ms" if abs(finite) < 1 else f"{finite:.3g} s"
+    if unit in _SHARES:
+        return f"{number(finite * 100, 1)} %"
+    text = f"{finite:,.0f}" if float(finite).is_integer() else f"{finite:,.4g}"
+    return f"{text} {unit}".replace("-", "−", 1).rstrip() if text.startswith("-") else f"{text} {unit}".rstrip()
+
+
+def change(original: float | None, candidate: float | None) -> str | None:
+    """The candidate's value relative to the original's: `−74 %`; None when it cannot be said."""
+    before, after = known(original), known(candidate)
+    if before is None or after is None or before <= 0:
+        return None
+    percent = (after / before - 1) * 100
+    decimals = 0 if abs(percent) >= 10 else 1
+    return ("+" if round(percent, decimals) > 0 else "") + number(percent, decimals) + " %"
+
+
+@dataclass(frozen=True)
+class FootprintTable:
+    """Models side by side: a header of quantities, and per model a cell (value, change against the original) for each."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[tuple[str | None, str | None], ...]], ...]
+
+
+_QUANTITIES: tuple[tuple[str, str, Callable[[Footprint], float | None]], ...] = (
+    ("On disk", "B", lambda f: f.disk_bytes),
+    ("Compressed (gzip)", "B", lambda f: f.gzip_bytes),
+    ("Parameters", "", lambda f: f.weights.parameters if f.weights else None),
+    ("Non-zero", "", lambda f: f.weights.non_zero if f.weights else None),
+    ("Low precision", "%", lambda f: f.weights.low_precision / f.weights.parameters if f.weights and f.weights.parameters else None),
+    ("Load time", "s", lambda f: f.load_seconds),
+    ("Peak memory", "B", lambda f: f.peak_memory),
+)
+
+
+def footprint_table(extras: ReportExtras) -> FootprintTable | None:
+    """What each model weighs, None when nothing is known. Quantities that no model has are left out."""
+    prints = extras.footprints
+    used = [(name, unit, get) for name, unit, get in _QUANTITIES if any(get(footprint) is not None for footprint in prints.values())]
+    if not used:
+        return None
+    original = prints.get(extras.original)
+    order = sorted(prints, key=lambda model: model != extras.original)
+    rows = tuple(
+        (model, tuple(_cell(get(prints[model]), get(original) if original and model != extras.original else None, unit) for _, unit, get in used))
+        for model in order
+    )
+    return FootprintTable(tuple(name for name, _, _ in used), rows)
+
+
+def _cell(value: float | None, original: float | None, unit: str) -> tuple[str | None, str | None]:
+    return figure_value(value, unit), None if unit == "%" else change(original, value)

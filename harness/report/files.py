@@ -1,0 +1,38 @@
+"""Writing report files: whole or not at all, in a folder named after the suite."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from harness.errors import StoreError
+
+
+def suite_folder(folder: Path, suite: str) -> Path:
+    """Where a suite's report stands. A name that is no safe folder name gets one, with a hash that keeps it distinct."""
+    safe = re.sub(r"[^\w.+-]+", "-", suite).strip(".-")[:80]
+    if safe == suite:
+        return folder / suite
+    return folder / f"{safe or 'suite'}-{hashlib.sha256(suite.encode('utf-8', 'replace')).hexdigest()[:8]}"
+
+
+def write_atomically(path: Path, text: str) -> Path:
+    """Write `text` to `path` through a temporary neighbour and a rename; `StoreError` when that cannot be done."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as file:
+                file.write(text)
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoreError(f"the report {path} cannot be written: {reason}; free some space there or choose another report folder") from error
+    return path

@@ -1,0 +1,167 @@
+"""The result of a suite in one sentence, and of each candidate and check in a few words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from harness.core.outcome import Outcome
+from harness.core.run import SuiteRecord
+from harness.core.verdict import Verdict
+from harness.report.numbers import known, texts
+from harness.report.standing import CheckGroup, Standing, check_groups, standing_of, word_of, worst_first
+from harness.report.text import listed, one_line, plural, sentence
+
+_UNPROVEN = (Standing.SUSPECT, Standing.WARNED, Standing.BLOCKING_SUSPECT, Standing.UNPROVEN)
+
+
+class Decision(Enum):
+    """What a run says about a candidate, worst first. Value: (phrase, phrase for several)."""
+
+    MUST_NOT_SHIP = ("must not ship", "must not ship")
+    UNEXPECTED = ("passed although a failure was announced", "passed although a failure was announced")
+    NOT_JUDGED = ("could not be judged", "could not be judged")
+    NOT_PROVEN = ("is not proven safe", "are not proven safe")
+    FAILS_AS_EXPECTED = ("fails as expected", "fail as expected")
+    MAY_SHIP = ("may ship", "may ship")
+    SKIPPED = ("was not judged", "were not judged")
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing about the candidate fails the run."""
+        return self in (Decision.FAILS_AS_EXPECTED, Decision.MAY_SHIP, Decision.SKIPPED)
+
+    def phrase(self, several: bool = False, partial: bool = False) -> str:
+        """The predicate of a sentence; a partial run never says that something may ship."""
+        if partial and self is Decision.MAY_SHIP:
+            return "pass what was run" if several else "passes what was run"
+        return self.value[1 if several else 0]
+
+
+_BY_STANDING = {
+    Standing.FAIL: Decision.MUST_NOT_SHIP,
+    Standing.UNEXPECTED: Decision.UNEXPECTED,
+    Standing.ERROR: Decision.NOT_JUDGED,
+    Standing.INVALID: Decision.NOT_JUDGED,
+    Standing.BLOCKING_SUSPECT: Decision.NOT_PROVEN,
+    Standing.UNPROVEN: Decision.NOT_PROVEN,
+}
+
+
+@dataclass(frozen=True)
+class CandidateResult:
+    """One candidate: the decision, the standing that stands for it, and its verdicts by check."""
+
+    candidate: str
+    decision: Decision
+    standing: Standing
+    groups: tuple[CheckGroup, ...]
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """All its verdicts."""
+        return tuple(verdict for group in self.groups for verdict in group.verdicts)
+
+
+def candidate_results(record: SuiteRecord) -> list[CandidateResult]:
+    """Every candidate, in the suite's order."""
+    by_candidate: dict[str, list[CheckGroup]] = {}
+    for group in check_groups(record.verdicts):
+        by_candidate.setdefault(group.candidate, []).append(group)
+    return [_result(candidate, groups) for candidate, groups in by_candidate.items()]
+
+
+def _result(candidate: str, groups: Sequence[CheckGroup]) -> CandidateResult:
+    found = {standing_of(verdict) for group in groups for verdict in group.verdicts}
+    worst = min(found, key=lambda standing: standing.rank)
+    if worst.blocks:
+        return CandidateResult(candidate, _BY_STANDING[worst], worst, tuple(groups))
+    if Standing.EXPECTED in found:
+        return CandidateResult(candidate, Decision.FAILS_AS_EXPECTED, Standing.EXPECTED, tuple(groups))
+    if found == {Standing.SKIPPED}:
+        return CandidateResult(candidate, Decision.SKIPPED, Standing.SKIPPED, tuple(groups))
+    return CandidateResult(candidate, Decision.MAY_SHIP, Standing.PASS, tuple(groups))
+
+
+def headline(record: SuiteRecord) -> str:
+    """One sentence without a full stop: the worst candidate with its worst finding, then what becomes of the others."""
+    results = candidate_results(record)
+    if not results:
+        return "nothing was judged"
+    worst = min(results, key=lambda result: list(Decision).index(result.decision))
+    if worst.decision.good:
+        return _others(results, record.partial) + _unproven_note(results)
+    others = [result for result in results if result is not worst]
+    tail = f"; {_others(others, record.partial)}" if others else ""
+    return f"{one_line(worst.candidate, 80)} {worst.decision.phrase()}: {_findings(worst)}{tail}"
+
+
+def _others(results: Sequence[CandidateResult], partial: bool) -> str:
+    parts = []
+    for decision in Decision:
+        names = [one_line(result.candidate, 80) for result in results if result.decision is decision]
+        if names:
+            parts.append(f"{listed(names)} {decision.phrase(len(names) > 1, partial)}")
+    return ", ".join(parts)
+
+
+def _unproven_note(results: Sequence[CandidateResult]) -> str:
+    groups = [group for result in results for group in result.groups]
+    unproven, total = sum(group.count(*_UNPROVEN) for group in groups), sum(len(group.segments) for group in groups)
+    return f" ({unproven:,} of {plural(total, 'segment')} unproven)" if unproven else ""
+
+
+def _findings(result: CandidateResult) -> str:
+    blocking = [verdict for verdict in worst_first(result.verdicts) if standing_of(verdict).blocks]
+    more = len(blocking) - 1
+    return finding(blocking[0]) + (f", and {plural(more, 'other item')} " + ("block" if more > 1 else "blocks") if more else "")
+
+
+def finding(verdict: Verdict) -> str:
+    """What one verdict found: `accuracy[language:bn] dropped 12.3 points (90 % interval 8.1 to 16.5), margin 2`."""
+    tail = f"[{one_line(verdict.segment.label, 120)}]" if verdict.segment else ""
+    name = one_line(verdict.check, 80) + tail
+    measured = _measured(verdict)
+    return f"{name} {measured}" if measured else f"{name}: {sentence(verdict.reason)}"
+
+
+def _measured(verdict: Verdict) -> str | None:
+    """The drop in words when it is what decided, None when the reason says it better."""
+    comparison = verdict.comparison
+    if comparison is None or comparison.margin is None or known(comparison.drop.value) is None:
+        return None
+    found = texts(comparison)
+    interval = f" ({found.level} interval {found.interval})" if found.interval else ""
+    if verdict.outcome is Outcome.FAIL and comparison.drop.value > comparison.margin:
+        rose = comparison.candidate.value > comparison.original.value
+        return f"{'rose' if rose else 'dropped'} {found.drop}{found.unit.suffix}{interval}, margin {found.margin}"
+    if verdict.outcome is Outcome.INCONCLUSIVE and found.interval:
+        more = f"; about {verdict.needs_more:,} more examples would settle it" if verdict.needs_more else ""
+        return f"is not settled: drop {found.drop}{found.unit.suffix}{interval}, margin {found.margin}{more}"
+    return None
+
+
+def group_headline(group: CheckGroup) -> str:
+    """A candidate's check in a few words: `PASS (12 of 64 segments unproven)`, `FAIL (3 of 64 segments)`."""
+    leading = group_leader(group)
+    word, total = word_of(leading), len(group.segments)
+    notes = []
+    if leading.segment is not None and total:
+        alike = sum(standing_of(verdict) is standing_of(leading) for verdict in group.segments)
+        notes.append(f"{alike:,} of {plural(total, 'segment')}")
+    unproven = group.count(*_UNPROVEN)
+    if unproven and not (leading.segment is not None and standing_of(leading) in _UNPROVEN):
+        notes.append(f"{unproven:,} of {plural(total, 'segment')} unproven")
+    if suspect := group.count(Standing.SUSPECT, Standing.BLOCKING_SUSPECT):
+        notes.append(f"{suspect:,} suspect")
+    return f"{word} ({', '.join(notes)})" if notes else word
+
+
+def group_leader(group: CheckGroup) -> Verdict:
+    """The verdict that stands for a candidate's check: what blocks most, else what was expected, else the whole's."""
+    ordered = worst_first(group.verdicts)
+    if standing_of(ordered[0]).blocks:
+        return ordered[0]
+    expected = next((verdict for verdict in ordered if standing_of(verdict) is Standing.EXPECTED), None)
+    return expected or group.whole or ordered[0]

@@ -1,0 +1,185 @@
+"""`summary.md`: the result for a pull-request comment, in GitHub-flavoured Markdown.
+
+GitHub takes 65,536 characters. Blocking verdicts come first; what would not fit is counted, and stands in the other files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from harness.core.run import RunRecord, SuiteRecord
+from harness.core.verdict import Verdict
+from harness.report.extras import ReportExtras
+from harness.report.figures import figure_row, footprint_table
+from harness.report.headline import candidate_results, group_headline, group_leader, headline
+from harness.report.numbers import texts
+from harness.report.standing import Standing, standing_of, word_of, worst_first
+from harness.report.text import one_line, plural
+
+LIMIT = 60_000
+_ROWS = 40
+_CELL = 160
+_HEADER = "| Outcome | Candidate | Check | Segment | n | Original | Candidate | Drop (interval) | Margin | Lost / gained | Needs |"
+_RULE = "|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|"
+_OPEN = (Standing.SUSPECT, Standing.WARNED)
+_EMPTY = "–"
+
+
+def summary_text(run: RunRecord, record: SuiteRecord, extras: ReportExtras) -> str:
+    """The whole comment, shorter than `LIMIT` characters."""
+    return _fitted(
+        [
+            [f"## {_signature(record)} {escaped(record.suite)}: {escaped(headline(record), 1500)}"],
+            _facts(run, record),
+            _candidates(record),
+            _verdict_table("Blocking, suspect and unproven", _open(record), opened=True),
+            _verdict_table("Expected failures", _standing(record, Standing.EXPECTED), reasons=True),
+            _warnings(record),
+            _flips(extras),
+            _footprints(extras),
+            _verdict_table("Proven within the margin", _standing(record, Standing.PASS)),
+            _environment(run, record),
+        ]
+    )
+
+
+def escaped(text: str, limit: int = _CELL) -> str:
+    """A user's string as literal text: no Markdown, no HTML, no mention, no link, no table cell comes of it."""
+    flat = re.sub(r"[^\w\s.,;:/=%()+·–−→…-]|_", lambda found: f"&#{ord(found[0])};" if found[0].isascii() else found[0], one_line(text, limit))
+    return flat.replace("://", "&#58;//").replace("www.", "www&#46;")
+
+
+def code(text: str, limit: int = _CELL) -> str:
+    """The same, set as code."""
+    return f"<code>{escaped(text, limit)}</code>" if text else _EMPTY
+
+
+def _fitted(blocks: Iterable[list[str]]) -> str:
+    """Blocks of lines, as many as fit; a block is taken whole or not at all."""
+    taken, length, left_out = [], 0, 0
+    for block in blocks:
+        text = "\n".join(block)
+        if not text:
+            continue
+        if length + len(text) + 2 > LIMIT:
+            left_out += 1
+            continue
+        taken.append(text)
+        length += len(text) + 2
+    if left_out:
+        taken.append(f"_{plural(left_out, 'section')} did not fit here: see `index.html` and `result.json`._")
+    return "\n\n".join(taken) + "\n"
+
+
+def _signature(record: SuiteRecord) -> str:
+    verdicts = worst_first(record.verdicts)
+    return standing_of(verdicts[0]).sign if verdicts else Standing.SKIPPED.sign
+
+
+def _facts(run: RunRecord, record: SuiteRecord) -> list[str]:
+    facts = [plural(len(record.verdicts), "verdict"), f"{record.seconds:,.0f} s", plural(record.model_calls, "model call")]
+    partial = ["**Partial run: only a part of the suite was judged.**", ""] if record.partial else []
+    about = ["About: " + escaped(record.about, 600), ""] if record.about else []
+    return [*partial, *about, " · ".join(facts) + f" · run {code(run.id, 80)}, {escaped(run.started, 40)}"]
+
+
+def _candidates(record: SuiteRecord) -> list[str]:
+    lines = ["| Candidate | Check | Result | Drop of the whole (interval) | Margin |", "|---|---|---|--:|--:|"]
+    for result in candidate_results(record)[:_ROWS]:
+        for group in result.groups[:_ROWS]:
+            whole = group.whole.comparison if group.whole else None
+            found = texts(whole) if whole else None
+            drop = f"{found.drop_with_interval}{found.unit.short}" if found and found.drop_with_interval else _EMPTY
+            margin = escaped(whole.margin_text or found.margin or _EMPTY) if whole and found else _EMPTY
+            outcome = f"{standing_of(group_leader(group)).sign} {group_headline(group)}"
+            lines.append(f"| {code(group.candidate)} | {code(group.check)} | {outcome} | {drop} | {margin} |")
+    return lines if len(lines) > 2 else []
+
+
+def _open(record: SuiteRecord) -> list[Verdict]:
+    return [v for v in worst_first(record.verdicts) if standing_of(v).blocks or standing_of(v) in _OPEN]
+
+
+def _standing(record: SuiteRecord, standing: Standing) -> list[Verdict]:
+    return [verdict for verdict in worst_first(record.verdicts) if standing_of(verdict) is standing]
+
+
+def _verdict_table(title: str, verdicts: list[Verdict], *, opened: bool = False, reasons: bool = False) -> list[str]:
+    if not verdicts:
+        return []
+    lines = [_HEADER, _RULE, *(_row(verdict) for verdict in verdicts[:_ROWS])]
+    if len(verdicts) > _ROWS:
+        lines.append(f"\n… and {len(verdicts) - _ROWS:,} more, in `index.html` and `result.json`.")
+    lines += [""] + [line for verdict in verdicts[:10] for line in _because(verdict, opened or reasons)]
+    if opened:
+        return [f"### {title}", "", *lines]
+    return [f"<details><summary>{title} ({len(verdicts):,})</summary>", "", *lines, "", "</details>"]
+
+
+def _row(verdict: Verdict) -> str:
+    comparison = verdict.comparison
+    found = texts(comparison) if comparison else None
+    segment = code(verdict.segment.label) if verdict.segment else "whole"
+    flips = f"{comparison.lost:,} / {comparison.gained:,}" if comparison and comparison.lost is not None and comparison.gained is not None else _EMPTY
+    drop = f"{found.drop_with_interval}{found.unit.short}" if found and found.drop_with_interval else _EMPTY
+    cells = [
+        f"{standing_of(verdict).sign} {word_of(verdict)}",
+        code(verdict.candidate),
+        code(verdict.check),
+        segment,
+        f"{comparison.n:,}" if comparison else _EMPTY,
+        (found.original if found else None) or _EMPTY,
+        (found.candidate if found else None) or _EMPTY,
+        drop,
+        escaped((comparison.margin_text if comparison else "") or (found.margin if found else None) or _EMPTY),
+        flips,
+        f"≈ {verdict.needs_more:,} more" if verdict.needs_more else _EMPTY,
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _because(verdict: Verdict, wanted: bool) -> list[str]:
+    """The reason, the figures that miss their limits, and the worst examples."""
+    if not wanted:
+        return []
+    announced = f" Announced in the suite: {escaped(verdict.expected, 300)}" if verdict.expected is not None else ""
+    lines = [f"- {code(verdict.item_name)}: {escaped(verdict.reason, 400)}{announced}"]
+    missed = [figure_row(figure) for figure in verdict.figures if figure.met is False]
+    lines += [
+        f"  - {escaped(row.name)}: {row.original or _EMPTY} → {row.candidate or _EMPTY}, limit {escaped(row.limit or _EMPTY)}" for row in missed[:6]
+    ]
+    if verdict.worst_examples:
+        lines.append("  - worst examples: " + ", ".join(code(example.id, 60) for example in verdict.worst_examples[:5]))
+    return lines
+
+
+def _warnings(record: SuiteRecord) -> list[str]:
+    return [f"- ⚠ {escaped(warning, 400)}" for warning in record.warnings[:20]]
+
+
+def _flips(extras: ReportExtras) -> list[str]:
+    if not extras.flips:
+        return []
+    lines = ["<details><summary>Flips</summary>", "", "| Candidate | Both right | Lost | Gained | Both wrong |", "|---|--:|--:|--:|--:|"]
+    lines += [f"| {code(t.candidate)} | {t.both_right:,} | {t.lost:,} | {t.gained:,} | {t.both_wrong:,} |" for t in extras.flips[:_ROWS]]
+    return [*lines, "", "</details>"]
+
+
+def _footprints(extras: ReportExtras) -> list[str]:
+    table = footprint_table(extras)
+    if table is None:
+        return []
+    lines = [f"| Model | {' | '.join(table.header)} |", "|---|" + "--:|" * len(table.header)]
+    for model, cells in table.rows[:_ROWS]:
+        shown = (f"{value or _EMPTY}" + (f" ({difference})" if difference else "") for value, difference in cells)
+        lines.append(f"| {code(model)} | {' | '.join(shown)} |")
+    return ["<details><summary>Footprint</summary>", "", *lines, "", "</details>"]
+
+
+def _environment(run: RunRecord, record: SuiteRecord) -> list[str]:
+    facts = [*run.environment.items(), *record.fingerprints.items()][:60]
+    if not facts:
+        return []
+    lines = [f"| {escaped(name)} | {code(value, 80)} |" for name, value in facts]
+    return ["<details><summary>Environment and fingerprints</summary>", "", "| | |", "|---|---|", *lines, "", "</details>"]

@@ -1,0 +1,34 @@
+"""User strings made safe to print on one line.
+
+Labels, ids and segment values come from data files: they may hold line breaks, terminal escape sequences or characters
+that reverse the direction of the text around them.
+"""
+
+from __future__ import annotations
+
+import re
+
+# C0 and C1 controls, line and paragraph separators, lone surrogates, and the overrides and isolates of writing direction.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """`text` without control characters, at most `limit` characters long; what is cut is marked by `…`."""
+    flat = _UNSAFE.sub(" ", text).strip()
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def sentence(text: str, limit: int = 400) -> str:
+    """One line without its final full stop, to be continued or quoted."""
+    return one_line(text, limit).rstrip(".")
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 segment`, `2 segments`, `1,234 segments`."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def listed(names: list[str], most: int = 3) -> str:
+    """`a`, `a and b`, `a, b and 4 more`."""
+    shown = names if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"]
+    return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1]

@@ -1,0 +1,30 @@
+"""Whether a file is a suite at all, told by a cheap look."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+LOOK_BYTES = 65_536
+"""How much of a file is looked at."""
+
+_KEY = re.compile(r"""^(?P<quote>["']?)(?P<key>schema|suite)(?P=quote)[ \t]*:(?:[ \t\r]|$)""", re.MULTILINE)
+
+
+def is_suite_file(path: Path) -> bool:
+    """Whether the file has `schema` and `suite` among its top-level keys. Never fails, whatever the file is.
+
+    The keys must start their lines, as in block style; other people's YAML, directories, pipes and binary files are
+    no suites.
+    """
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            start = file.read(LOOK_BYTES)
+    except (OSError, ValueError):
+        return False
+    if b"\0" in start:
+        return False
+    text = start.decode("utf-8", errors="replace").removeprefix("\ufeff")
+    return {match["key"] for match in _KEY.finditer(text)} == {"schema", "suite"}

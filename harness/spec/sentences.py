@@ -1,0 +1,83 @@
+"""pydantic's errors in the words of a suite."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from harness.spec.tree import Leaf, Node, describe
+
+_EXPECTED = {
+    "text": ("string_type", "string_sub_type", "string_unicode", "path_type"),
+    "a whole number": ("int_type", "int_parsing", "int_from_float", "int_parsing_size"),
+    "a number": ("float_type", "float_parsing"),
+    "true or false": ("bool_type", "bool_parsing"),
+    "a list": ("list_type", "tuple_type", "set_type", "frozen_set_type", "iterable_type"),
+    "a mapping": ("dict_type", "mapping_type", "model_type", "model_attributes_type", "dataclass_type"),
+    "nothing": ("none_required",),
+}
+_BY_TYPE = {error: words for words, errors in _EXPECTED.items() for error in errors}
+_LIMITS = {
+    "greater_than": ("a number greater than", "gt"),
+    "greater_than_equal": ("a number of at least", "ge"),
+    "less_than": ("a number less than", "lt"),
+    "less_than_equal": ("a number of at most", "le"),
+    "multiple_of": ("a multiple of", "multiple_of"),
+}
+
+
+def own_words(error: ErrorDetails) -> str | None:
+    """The message of a `ValueError` that a parameter type raised, None for pydantic's own errors."""
+    context: Mapping[str, Any] = error.get("ctx", {})
+    return str(context["error"]) if error["type"] in ("value_error", "assertion_error") and "error" in context else None
+
+
+def expectation(error: ErrorDetails) -> str | None:
+    """What was expected, as a noun: `a whole number`; None when the error is not of that sort."""
+    sort = error["type"]
+    context: Mapping[str, Any] = error.get("ctx", {})
+    if sort in _BY_TYPE:
+        return _BY_TYPE[sort]
+    if sort in _LIMITS:
+        words, key = _LIMITS[sort]
+        return f"{words} {context[key]}"
+    if sort in ("literal_error", "enum"):
+        return str(context["expected"])
+    if sort == "string_pattern_mismatch":
+        return f"text of the form {context['pattern']}"
+    if sort in ("too_short", "string_too_short"):
+        return _count(error, "at least", context["min_length"])
+    if sort in ("too_long", "string_too_long"):
+        return _count(error, "at most", context["max_length"])
+    return None
+
+
+def sentence(key: str | int, errors: list[ErrorDetails], node: Node) -> str:
+    """One sentence for everything that is wrong with one value. Several errors are the members of a union."""
+    for error in errors:
+        if words := own_words(error):
+            return words
+    wanted = [words for error in errors if (words := expectation(error)) and words != "nothing"]
+    subject = f"item {key + 1}" if isinstance(key, int) else key
+    if not wanted:
+        return f"{subject}: {_lower(errors[0]['msg'])}"
+    return f"{subject}: expected {' or '.join(dict.fromkeys(wanted))}, not {describe(node)}{_near(errors, node)}"
+
+
+def _near(errors: list[ErrorDetails], node: Node) -> str:
+    choices = [part for error in errors if error["type"] in ("literal_error", "enum") for part in error["ctx"]["expected"].split("'")[1::2]]
+    near = difflib.get_close_matches(node.text, choices, n=1) if isinstance(node, Leaf) else []
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _count(error: ErrorDetails, words: str, number: int) -> str:
+    if error["type"].startswith("string"):
+        return "text" if number == 1 and words == "at least" else f"{words} {number} characters"
+    return f"{words} {number} entr{'y' if number == 1 else 'ies'}"
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,67 @@
+"""How many examples a verdict on scores takes, and what those at hand can prove: the planner beside `planted_t`.
+
+`sd` is that of the paired differences, `reach` the largest difference one example can show. All answers assume a
+candidate that truly lost nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, overload
+
+import numpy as np
+
+from harness.stats.distributions import normal_quantile, t_quantile
+from harness.stats.numbers import Array, Floats, Number, apart, check_counts, check_level, together
+from harness.stats.sample_size import POWER
+
+
+def required_n_paired(omega_squared: float, difference: float, alpha: float = 0.05, power: float = POWER) -> int:
+    """Examples that detect a true mean `difference` in a two-sided paired test of level `alpha`.
+
+    `omega_squared` is the variance of the differences of the examples' expected scores. Miller E. (2024), Adding error
+    bars to evals, arXiv:2411.00640, with answers that do not vary when the same example is asked again.
+
+    >>> required_n_paired(1 / 9, 0.03)
+    969
+    """
+    if omega_squared < 0 or difference == 0 or not 0 < alpha < 1 or not 0 < power < 1:
+        raise ValueError("a variance is zero or more, a difference to be found is not 0, alpha and power lie between 0 and 1")
+    z = float(normal_quantile(1 - alpha / 2)) + float(normal_quantile(power))
+    return int(np.ceil(z * z * omega_squared / difference**2))
+
+
+def smallest_provable_margin_scores(n: Number, sd: Number, reach: Number, power: float = POWER, level: float = 0.90) -> Any:
+    """The margin within which a model that lost nothing is proven with probability `power`; `reach` at most."""
+    check_level(level)
+    (n, sd, reach), scalar = together(n, sd, reach)
+    check_counts(n=n, sd=sd, reach=reach)
+    return apart(np.minimum(_provable(n, sd, reach, power, level), reach), scalar)
+
+
+@overload
+def needs_more_scores(n: float, mean: float, sd: float, reach: float, margin: float) -> int | None: ...
+@overload
+def needs_more_scores(n: Array, mean: Number, sd: Number, reach: Number, margin: Number) -> tuple[int | None, ...]: ...
+def needs_more_scores(n: Number, mean: Number, sd: Number, reach: Number, margin: Number) -> int | None | tuple[int | None, ...]:
+    """About how many more examples would prove `margin`, if there is truly no drop; one answer per segment for arrays.
+
+    None when the observed drop (−`mean`) is the margin or more, or the margin can never be proven. Where the examples
+    asked for are already there and chance went against the candidate, the answer is what carries the mean through if
+    everything to come shows no change.
+    """
+    (n, mean, sd, reach, m), scalar = together(n, mean, sd, reach, margin)
+    mean, sd = np.where(n > 0, mean, 0.0), np.where(n > 1, sd, 0.0)
+    check_counts(n=n, sd=sd, reach=reach, margin=m)
+    answers: list[int | None] = [None] * len(n)
+    for i in np.flatnonzero((m > 0) & ((-mean < m) | (n == 0))):
+        answers[i] = _more(float(n[i]), float(mean[i]), float(sd[i]), float(reach[i]), float(m[i]))
+    return answers[0] if scalar else tuple(answers)
+
+
+def _provable(n: Floats, sd: Floats, reach: Floats, power: float, level: float) -> Floats:
+    """Distance of the planted lower limit from 0 that is exceeded with probability 1 − `power`."""
+    size = np.maximum(n, 1)
+    squares = np.maximum(n - 1, 0) * sd * sd + n / (n + 1) * reach * reach
+    error = np.sqrt(squares / (size * (n + 1)))
+    half = np.where(n >= 1, t_quantile((1 + level) / 2, size) * error, np.inf)
+    return np.asarray(reach / (n + 1) + half + float(normal_quantile(power)) * sd / np.sqrt(size))

@@ -32,7 +32,9 @@ class AgreementParameters(Parameters):
 
     max_flip_rate: ShareField | None = Field(default=None, description="share of examples that exactly one of the two models gets right")
     min_top1_agreement: ShareField | None = Field(default=None, description="share of examples to which both give the same answer")
-    max_kl: float | None = Field(default=None, ge=0, description="mean KL divergence of the candidate's probabilities from the original's, nats")
+    max_kl: float | None = Field(
+        default=None, ge=0, description="mean KL divergence of the candidate's probabilities from the original's, nats"
+    )
     max_kl_p99: float | None = Field(default=None, ge=0, description="99th percentile of the same")
     min_cosine: float | None = Field(default=None, ge=-1, le=1, description="mean cosine similarity of the raw outputs")
     min_sqnr: float | None = Field(default=None, description="signal to quantization noise ratio of the raw outputs, dB")
@@ -78,7 +80,11 @@ class AgreementCheck:
         """See `Check.judge`."""
         original, candidate = material.original, material.outputs
         if original is None or candidate is None:
-            why = "the original's outputs are needed and only its outcomes are stored" if material.without_original else "there is no evidence"
+            why = (
+                "the original's outputs are needed and only its outcomes are stored"
+                if material.without_original
+                else "there is no evidence"
+            )
             outcome = Outcome.SKIPPED if material.without_original else Outcome.ERROR
             return (self._verdict(material, outcome, f"agreement cannot be judged: {why}", ()),)
         if why := distrust(original):
@@ -138,7 +144,9 @@ def _judge_figure(limit: _Limit, found: Fidelity, floor: Fidelity | None) -> tup
     """One limit against the interval of its figure: outside on both ends FAIL, across INCONCLUSIVE."""
     value, low, high = _interval(limit.name, found)
     noise = _value(limit.name, floor) if floor is not None else None
-    unit = "share" if limit.name in ("flip_rate", "top1_agreement") else "dB" if limit.name == "sqnr" else "nats" if "kl" in limit.name else ""
+    unit = (
+        "share" if limit.name in ("flip_rate", "top1_agreement") else "dB" if limit.name == "sqnr" else "nats" if "kl" in limit.name else ""
+    )
     note = "" if noise is None else f"noise floor {noise:.4g}"
     if value is None:
         missing = Figure(limit.name, None, None, unit, limit.text, None, note="not measurable from these outputs")

@@ -102,10 +102,8 @@ class BinaryEvaluator:
         _, counts = self._counts(groups)
         a, b, c, d = (float(x[group]) for x in (counts.both_right, counts.gained, counts.lost, counts.both_wrong))
         if self.relative:
-            against = float(stats.nam_blackwelder_p_harm(a, b, c, d, 1 - tolerated))
-        else:
-            against = float(stats.tango_p_harm(b, c, a + b + c + d, -tolerated))
-        return max(against, float(stats.mcnemar_mid_harm(b, c)))
+            return max(float(stats.nam_blackwelder_p_harm(a, b, c, d, 1 - tolerated)), float(stats.mcnemar_mid_harm(b, c)))
+        return float(stats.two_key_p(b, c, a + b + c + d, tolerated))
 
     def losses(self) -> Floats:
         """See `Evaluator.losses`."""

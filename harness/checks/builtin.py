@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from harness.catalogue import Kind, Kinds
@@ -18,31 +18,40 @@ from harness.errors import UsageError
 from harness.metrics.metric import Metric
 
 
+@dataclass(frozen=True)
+class CheckContext:
+    """What a check may be made from beside its own parameters: a maker of metrics, and all checks of the suite."""
+
+    metric: Callable[[MetricRef], Metric]
+    checks: Mapping[str, CheckSpec]
+
+
 class CheckFactory(Protocol):
-    """Makes a check from its parameters. Third parties register one by the entry point group `harness.checks`."""
+    """Makes a check from its name and parameters. Third parties register one by the entry point group `harness.checks`."""
 
-    def __call__(self, name: str, parameters: Any, metric: Callable[[MetricRef], Metric], others: Mapping[str, CheckSpec]) -> Check:
-        """The check; `metric` makes metrics, `others` are all checks of the suite."""
-
-
-def _quality(name: str, parameters: Any, metric: Callable[[MetricRef], Metric], others: Mapping[str, CheckSpec]) -> Check:
-    return QualityCheck(name, parameters, metric(parameters.metric))
+    def __call__(self, name: str, parameters: Any, context: CheckContext, /) -> Check:
+        """The check; `UsageError` when the parameters make no sense together."""
 
 
-def _agreement(name: str, parameters: Any, metric: Callable[[MetricRef], Metric], others: Mapping[str, CheckSpec]) -> Check:
+def _quality(name: str, parameters: Any, context: CheckContext) -> Check:
+    return QualityCheck(name, parameters, context.metric(parameters.metric))
+
+
+def _agreement(name: str, parameters: Any, _context: CheckContext) -> Check:
     return AgreementCheck(name, parameters)
 
 
-def _footprint(name: str, parameters: Any, metric: Callable[[MetricRef], Metric], others: Mapping[str, CheckSpec]) -> Check:
+def _footprint(name: str, parameters: Any, _context: CheckContext) -> Check:
     return FootprintCheck(name, parameters)
 
 
-def _drift(name: str, parameters: DriftParameters, metric: Callable[[MetricRef], Metric], others: Mapping[str, CheckSpec]) -> Check:
-    followed = others.get(parameters.check)
+def _drift(name: str, parameters: DriftParameters, context: CheckContext) -> Check:
+    followed = context.checks.get(parameters.check)
     if followed is None or followed.kind != "quality":
-        known = ", ".join(other for other, spec in others.items() if spec.kind == "quality") or "none"
+        known = ", ".join(other for other, spec in context.checks.items() if spec.kind == "quality") or "none"
         raise UsageError(f"drift follows a quality check, and {parameters.check!r} is not one; quality checks of this suite: {known}")
-    return DriftCheck(name, parameters, QualityCheck(followed.name, _as_quality(followed), metric(_as_quality(followed).metric)))
+    quality = _as_quality(followed)
+    return DriftCheck(name, parameters, QualityCheck(followed.name, quality, context.metric(quality.metric)))
 
 
 def _as_quality(spec: CheckSpec) -> QualityParameters:
@@ -58,6 +67,6 @@ CHECKS: tuple[Kind[CheckFactory], ...] = (
 )
 
 
-def make_check(spec: CheckSpec, kinds: Kinds[CheckFactory], metric: Callable[[MetricRef, Path], Metric], root: Path, others: Mapping[str, CheckSpec]) -> Check:
+def make_check(spec: CheckSpec, kinds: Kinds[CheckFactory], context: CheckContext) -> Check:
     """The check that `spec` describes; `UsageError` when its parameters do not fit its metric."""
-    return kinds.get(spec.kind).implementation(spec.name, spec.parameters, lambda reference: metric(reference, root), others)
+    return kinds.get(spec.kind).implementation(spec.name, spec.parameters, context)

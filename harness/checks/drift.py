@@ -74,14 +74,18 @@ class DriftCheck:
         except MeasurementError as error:
             return error_everywhere(rules, material, str(error))
         if golden is None:
-            return (self._skipped(material, "the baseline keeps no per-example outcomes of this check; accept it again below the size limit"),)
+            return (
+                self._skipped(material, "the baseline keeps no per-example outcomes of this check; accept it again below the size limit"),
+            )
         try:
             evaluator = self.quality.evaluator(golden, material.outputs, material)
         except MeasurementError as error:
             return error_everywhere(rules, material, str(error))
         segmentations = {name: material.examples.segmentations[name] for name in rules.segments}
         verdicts = judge(evaluator, len(material.examples), rules, segmentations, worst_reader(material))
-        notes = [f"against the golden baseline of {material.baseline.golden.when}; attempts since the last accept: {material.baseline.attempts}"]
+        notes = [
+            f"against the golden baseline of {material.baseline.golden.when}; attempts since the last accept: {material.baseline.attempts}"
+        ]
         if accepted is not None:
             last = self.quality.evaluator(accepted, material.outputs, material).table(
                 Groups.everything(len(material.examples)), np.array([rules.limit.amount])

@@ -68,7 +68,11 @@ def answer_text(outputs: Outputs | None, row: int) -> str:
     value, labels = outputs.values[row], outputs.labels or outputs.spec.labels
     if outputs.spec.type is OutputType.LABEL:
         return labels[int(value)] if int(value) >= 0 else "(outside the labels)"
-    if outputs.spec.type in (OutputType.LOGITS, OutputType.PROBABILITIES) and np.ndim(value) == 1 and outputs.spec.task is not Task.MULTILABEL:
+    if (
+        outputs.spec.type in (OutputType.LOGITS, OutputType.PROBABILITIES)
+        and np.ndim(value) == 1
+        and outputs.spec.task is not Task.MULTILABEL
+    ):
         best = int(np.argmax(value))
         return labels[best] if best < len(labels) else str(best)
     return f"{float(value):.6g}" if np.ndim(value) == 0 else ""

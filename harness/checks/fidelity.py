@@ -11,7 +11,8 @@ from harness.arrays.outputs import Outputs
 from harness.arrays.targets import Targets
 from harness.core.models import OutputType, Task
 from harness.errors import MeasurementError
-from harness.metrics.convert import predicted_codes, probabilities
+from harness.metrics.labels import predicted_codes
+from harness.metrics.probabilities import probabilities
 
 Floats = NDArray[np.float64]
 _TINY = 1e-12
@@ -49,10 +50,10 @@ def fidelity(original: Outputs, candidate: Outputs, targets: Targets | None) -> 
         )
     both = original.ok & candidate.ok
     n = len(original)
+    known = targets if targets is not None else _unlabelled(original)
     agreement = flips = None
     if original.spec.task in (Task.BINARY, Task.MULTICLASS) and original.spec.type is not OutputType.VECTOR:
-        labels = targets.labels if targets is not None else original.labels
-        one, other = predicted_codes(original, labels), predicted_codes(candidate, labels)
+        one, other = predicted_codes(original, known), predicted_codes(candidate, known)
         same = (one == other) & both
         agreement = float(same.mean())
         if targets is not None:
@@ -63,7 +64,9 @@ def fidelity(original: Outputs, candidate: Outputs, targets: Targets | None) -> 
     if original.values.dtype.kind != "f" or candidate.values.dtype.kind != "f" or original.offsets is not None:
         return Fidelity(n, flips, agreement)
     if original.values.shape[1:] != candidate.values.shape[1:]:
-        raise MeasurementError(f"the original's outputs have shape {original.values.shape[1:]} per example, the candidate's {candidate.values.shape[1:]}")
+        raise MeasurementError(
+            f"the original's outputs have shape {original.values.shape[1:]} per example, the candidate's {candidate.values.shape[1:]}"
+        )
     raw = (original.values[both].reshape(int(both.sum()), -1), candidate.values[both].reshape(int(both.sum()), -1))
     kl = right_change = None
     if original.spec.task in (Task.BINARY, Task.MULTICLASS) and original.spec.type in (
@@ -71,10 +74,10 @@ def fidelity(original: Outputs, candidate: Outputs, targets: Targets | None) -> 
         OutputType.LOGITS,
         OutputType.SCORE,
     ):
-        p, q = probabilities(original)[both], probabilities(candidate)[both]
+        p, q = probabilities(original, known)[both], probabilities(candidate, known)[both]
         kl = np.sum(p * (np.log(np.maximum(p, _TINY)) - np.log(np.maximum(q, _TINY))), axis=1)
         kl = np.maximum(kl, 0.0)
-        right_change = _right_answer_change(p, q, original, targets, both)
+        right_change = _right_answer_change(p, q, targets, both)
     return Fidelity(
         n,
         flips,
@@ -87,9 +90,16 @@ def fidelity(original: Outputs, candidate: Outputs, targets: Targets | None) -> 
     )
 
 
-def _right_answer_change(p: Floats, q: Floats, original: Outputs, targets: Targets | None, both: NDArray[np.bool_]) -> float | None:
-    labels = original.labels or original.spec.labels
-    if targets is None or not both.any() or tuple(labels) != tuple(targets.labels):
+def _unlabelled(outputs: Outputs) -> Targets:
+    """Stand-in for true answers that are not known: carries the labels, so that answers can be coded."""
+    labels = outputs.labels or outputs.spec.labels
+    if outputs.spec.task is Task.BINARY and outputs.spec.positive in labels and len(labels) == 2:
+        labels = (labels[1 - labels.index(outputs.spec.positive)], outputs.spec.positive)
+    return Targets(outputs.spec.task, np.zeros(len(outputs), dtype=np.int32), labels)
+
+
+def _right_answer_change(p: Floats, q: Floats, targets: Targets | None, both: NDArray[np.bool_]) -> float | None:
+    if targets is None or not both.any():
         return None
     rows = np.arange(len(p))
     right = targets.values[both].astype(np.int64)
@@ -104,7 +114,9 @@ def _cosine(one: NDArray[np.generic], other: NDArray[np.generic]) -> Floats:
 
 
 def _sqnr(one: NDArray[np.generic], other: NDArray[np.generic]) -> float | None:
-    """None when the outputs are identical: the noise is zero and the ratio does not exist."""
+    """Infinite when the outputs are identical, None when the original's are all zero."""
     signal = float(np.sum(one.astype(np.float64) ** 2))
     noise = float(np.sum((one.astype(np.float64) - other.astype(np.float64)) ** 2))
-    return 10 * float(np.log10(signal / noise)) if noise > 0 and signal > 0 else None
+    if noise == 0:
+        return float("inf")
+    return 10 * float(np.log10(signal / noise)) if signal > 0 else None

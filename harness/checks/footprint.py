@@ -22,12 +22,16 @@ from harness.core.verdict import Verdict
 class FootprintParameters(Parameters):
     """What the candidate may weigh."""
 
-    min_size_reduction: ChangeField | None = Field(default=None, description="how much smaller on disk, in per cent of the original (70%rel)")
+    min_size_reduction: ChangeField | None = Field(
+        default=None, description="how much smaller on disk, in per cent of the original (70%rel)"
+    )
     min_gzip_reduction: ChangeField | None = Field(default=None, description="how much smaller when gzipped (70%rel)")
     min_memory_reduction: ChangeField | None = Field(default=None, description="how much less peak memory (30%rel)")
     max_size: BytesField | None = Field(default=None, description="bytes on disk")
     max_gzip_size: BytesField | None = Field(default=None, description="bytes when gzipped")
-    max_peak_memory: BytesField | None = Field(default=None, description="growth of the peak resident memory by loading it and answering a batch")
+    max_peak_memory: BytesField | None = Field(
+        default=None, description="growth of the peak resident memory by loading it and answering a batch"
+    )
     max_load_time: SecondsField | None = Field(default=None, description="time to load the model in a fresh process")
     max_parameters: int | None = Field(default=None, ge=0, description="number of parameters")
     max_nonzero_parameters: int | None = Field(default=None, ge=0, description="number of parameters that are not zero")

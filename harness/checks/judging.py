@@ -71,7 +71,7 @@ def judge(
     everything = Groups.everything(n)
     whole_table = evaluator.table(everything, np.array([rules.limit.amount]))
     whole = _whole(evaluator, everything, whole_table, rules, reader)
-    tolerated = float(np.clip(-whole_table.delta[0], 0, whole_table.margin[0])) if whole_table.estimable[0] else 0.0
+    tolerated = -float(whole_table.delta[0]) if whole_table.estimable[0] else 0.0
     verdicts: list[Verdict] = []
     for name, rule in rules.segments.items():
         family = _Family(evaluator, rules, name, rule, segmentations[name], tolerated, reader)
@@ -104,21 +104,26 @@ class _Family:
     def verdicts(self) -> list[Verdict]:
         """One per segment."""
         table = self.table
+        known = np.flatnonzero(table.estimable)
         suspect = table.estimable & (table.high < -table.margin)
         p = np.ones(self.groups.count)
         for group in np.flatnonzero(suspect):
-            tolerated = min(self.tolerated, float(table.margin[group]))
-            p[group] = self.evaluator.p_worse(self.groups, int(group), tolerated, self.groups.count)
-        guilty = suspect & self._rejected(p)
+            tolerated = float(stats.tolerated_drop(self.tolerated, float(table.margin[group])))
+            p[group] = self.evaluator.p_worse(self.groups, int(group), tolerated, len(known))
+        guilty = np.zeros(self.groups.count, dtype=np.bool_)
+        if len(known):
+            families = [np.arange(len(known)), np.flatnonzero(self.critical[known])]
+            judged = stats.judge_families(
+                table.low[known],
+                table.high[known],
+                table.margin[known],
+                p[known],
+                [family for family in families if len(family)],
+                FAMILY_ERROR,
+                table.may_pass[known],
+            )
+            guilty[known] = [outcome is Outcome.FAIL for outcome in judged.outcomes]
         return [self._verdict(group, bool(suspect[group]), bool(guilty[group]), float(p[group])) for group in range(self.groups.count)]
-
-    def _rejected(self, p: NDArray[np.float64]) -> NDArray[np.bool_]:
-        estimable = self.table.estimable
-        rejected = np.zeros(len(p), dtype=np.bool_)
-        for family in (estimable, estimable & self.critical):
-            if family.any():
-                rejected[family] |= np.asarray(stats.holm(p[family], FAMILY_ERROR).rejected)
-        return rejected
 
     def _verdict(self, group: int, suspect: bool, guilty: bool, p: float) -> Verdict:
         table, rules = self.table, self.rules
@@ -130,7 +135,8 @@ class _Family:
             reason = f"{loss_sentence(table, group, rules)}, outside {self.limit}, and significantly worse than the whole (p = {p:.2g})"
         elif suspect:
             outcome = Outcome.INCONCLUSIVE
-            reason = f"suspect: {loss_sentence(table, group, rules)}, outside {self.limit}, but this may be chance among {self.groups.count} segments"
+            reason = f"suspect: {loss_sentence(table, group, rules)}, outside {self.limit}, "
+            reason += f"but this may be chance among {self.groups.count} segments"
         else:
             outcome, reason = _by_interval(table, group, rules, self.limit, may_fail=False)
         return Verdict(
@@ -170,7 +176,8 @@ def vanished(
                 check=rules.check,
                 segment=Segment(name, segment_values(label)),
                 outcome=Outcome.ERROR,
-                reason=f"the segment {label} {why} and {found}; restore its examples, or remove it from the suite and accept a new baseline",
+                reason=f"the segment {label} {why} and {found}; "
+                "restore its examples, or remove it from the suite and accept a new baseline",
                 blocks=True,
                 critical=True,
             )
@@ -218,16 +225,18 @@ def _by_interval(table: Table, group: int, rules: Rules, limit: Change, *, may_f
     if not table.estimable[group]:
         return Outcome.INCONCLUSIVE, table.why_not[group]
     low, high, margin = float(table.low[group]), float(table.high[group]), float(table.margin[group])
-    if may_fail and high < -margin:
-        return Outcome.FAIL, f"{loss_sentence(table, group, rules)}, proven outside {limit}"
-    if low > -margin:
+    outcome = stats.judge_whole(low, high, margin)
+    if outcome is Outcome.FAIL and may_fail:
+        return outcome, f"{loss_sentence(table, group, rules)}, proven outside {limit}"
+    if outcome is Outcome.PASS:
         if not table.may_pass[group]:
             return Outcome.INCONCLUSIVE, table.why_not[group]
-        if high < 0:
-            return Outcome.PASS, f"{loss_sentence(table, group, rules)}: a real loss, proven within {limit}"
-        if low > 0:
-            return Outcome.PASS, f"better than the original: {loss_sentence(table, group, rules)}"
-        return Outcome.PASS, f"proven within {limit}: {loss_sentence(table, group, rules)}"
+        finding = stats.describe_change(low, high, margin)
+        if finding is stats.Finding.TOLERABLE:
+            return outcome, f"{loss_sentence(table, group, rules)}: a real loss, proven within {limit}"
+        if finding is stats.Finding.BETTER:
+            return outcome, f"better than the original: {loss_sentence(table, group, rules)}"
+        return outcome, f"proven within {limit}: {loss_sentence(table, group, rules)}"
     return Outcome.INCONCLUSIVE, f"not enough evidence for {limit}: {loss_sentence(table, group, rules)}; {_what_next(table, group)}"
 
 
@@ -285,7 +294,6 @@ def comparison(table: Table, group: int, rules: Rules, limit: Change, p: float |
         return None
     gained = None if table.gained is None else int(table.gained[group])
     lost = None if table.lost is None else int(table.lost[group])
-    binary = gained is not None and lost is not None
     return Comparison(
         metric=rules.metric,
         n=int(table.n[group]),
@@ -299,8 +307,8 @@ def comparison(table: Table, group: int, rules: Rules, limit: Change, p: float |
         gained=gained,
         lost=lost,
         p_harm=p,
-        mcnemar_exact=float(stats.mcnemar_exact(gained, lost)) if binary else None,
-        mcnemar_mid=float(stats.mcnemar_mid(gained, lost)) if binary else None,
+        mcnemar_exact=None if gained is None or lost is None else float(stats.mcnemar_exact(gained, lost)),
+        mcnemar_mid=None if gained is None or lost is None else float(stats.mcnemar_mid(gained, lost)),
         smallest_detectable=table.detectable[group],
         notes=table.notes[group] if table.notes else (),
     )

@@ -15,7 +15,9 @@ from harness.core.segment import SegmentRule
 class SegmentParameters(Parameters):
     """What a check asks of one segmentation."""
 
-    critical: bool | list[str] = Field(default=False, description="segments that must neither vanish nor stay unproven; true for all of them")
+    critical: bool | list[str] = Field(
+        default=False, description="segments that must neither vanish nor stay unproven; true for all of them"
+    )
     max_drop: ChangeField | None = Field(default=None, description="another margin for these segments")
 
     def rule(self) -> SegmentRule:
@@ -41,8 +43,12 @@ class OnInconclusive(Parameters):
 class CommonParameters(Parameters):
     """What every check over examples understands."""
 
-    segments: dict[str, SegmentParameters] = Field(default_factory=dict, description="segmentations judged one by one, with what is special to each")
-    on_inconclusive: OnInconclusive = Field(default_factory=OnInconclusive, description="fail or warn, for the whole, critical and other segments")
+    segments: dict[str, SegmentParameters] = Field(
+        default_factory=dict, description="segmentations judged one by one, with what is special to each"
+    )
+    on_inconclusive: OnInconclusive = Field(
+        default_factory=OnInconclusive, description="fail or warn, for the whole, critical and other segments"
+    )
     max_unproven: ShareField = Field(default=0.5, description="fail a check when a larger share of its segments could not be judged")
 
     def rules(self) -> dict[str, SegmentRule]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from pydantic import Field
 from numpy.typing import NDArray
+from pydantic import Field
 
 from harness import stats
 from harness.arrays.outputs import Outputs
@@ -27,7 +27,7 @@ from harness.core.segment import SegmentRule
 from harness.core.units import Change
 from harness.core.verdict import Verdict
 from harness.errors import MeasurementError, UsageError
-from harness.metrics.metric import MeanMetric, Metric, MetricInfo, RankStatistic, WholeMetric
+from harness.metrics.metric import MeanMetric, Metric, MetricInfo, RankStatistic, Statistic, WholeMetric
 
 
 class QualityParameters(CommonParameters):
@@ -123,7 +123,7 @@ class QualityCheck:
             n=n,
             margin=limit.amount,
             power=float(stats.power_binary(n, assumed, limit.amount)),
-            provable=float(stats.smallest_provable_margin(n, assumed)),
+            provable=stats.smallest_provable_margin(n, assumed),
             detectable=float(stats.smallest_detectable_drop(n, assumed, limit.amount)),
             needed=int(stats.required_n(assumed, limit.amount)),
             can_pass=bool(stats.can_ever_pass(n, limit.amount)),
@@ -176,12 +176,13 @@ def reach_of(info: MetricInfo) -> float:
     if info.cap is not None:
         return info.cap
     raise MeasurementError(
-        f"{info.name} is unbounded: say by `cap:` how large a difference of one example may count, for instance metric: {{{info.name}: {{cap: 10}}}}"
+        f"{info.name} is unbounded: say by `cap:` how large a difference of one example may count, "
+        f"for instance metric: {{{info.name}: {{cap: 10}}}}"
     )
 
 
 def whole_evaluator(
-    metric: WholeMetric, original: object, candidate: object, clusters: NDArray[np.int32] | None, relative: bool, level: float
+    metric: WholeMetric, original: Statistic, candidate: Statistic, clusters: NDArray[np.int32] | None, relative: bool, level: float
 ) -> Evaluator:
     """DeLong for unclustered AUROC with a margin in points, the bootstrap for the rest."""
     if clusters is None and not relative and isinstance(original, RankStatistic) and isinstance(candidate, RankStatistic):
@@ -189,8 +190,8 @@ def whole_evaluator(
             original, candidate, scores=(original.ranking(), candidate.ranking()), positive=original.positive(), level=level
         )
     return StatisticEvaluator(
-        original,  # type: ignore[arg-type]  # both are Statistics; RankStatistic narrowed them to object
-        candidate,  # type: ignore[arg-type]
+        original,
+        candidate,
         direction=metric.info.direction,
         clusters=clusters,
         relative=relative,

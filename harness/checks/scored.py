@@ -94,7 +94,7 @@ class ScoreEvaluator:
         n, mean, sd = float(moments.n[group]), float(moments.mean[group]), float(moments.sd[group])
         if n < 1:
             return 1.0
-        return max(float(stats.planted_t_p_harm(n, mean, sd, self.reach, -tolerated)), float(stats.planted_t_p_harm(n, mean, sd, self.reach, 0.0)))
+        return float(stats.two_key_p_scores(n, mean, sd, self.reach, tolerated))
 
     def losses(self) -> Floats:
         """See `Evaluator.losses`."""
@@ -137,9 +137,7 @@ class ScoreEvaluator:
         inside = groups.codes >= 0
         clipped = np.bincount(groups.codes[inside], weights=self.clipped[inside].astype(np.float64), minlength=groups.count)
         sizes = np.maximum(self._sizes(groups), 1)
-        return tuple(
-            (f"{share:.1%} of the differences were clipped to ±{self.reach:g}",) if share > 0 else () for share in clipped / sizes
-        )
+        return tuple((f"{share:.1%} of the differences were clipped to ±{self.reach:g}",) if share > 0 else () for share in clipped / sizes)
 
 
 def _t_low(moments: _Moments, level: float) -> Floats:

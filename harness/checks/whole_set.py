@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from harness import stats
 from harness.checks.table import Floats, Groups, Table
+from harness.errors import MeasurementError
 from harness.metrics.metric import Statistic
 
 SMALLEST_CLASS_TO_PASS = 10
@@ -54,9 +56,10 @@ class StatisticEvaluator:
             why_not[group], may_pass[group], notes[group] = self._class_sizes(rows)
             if len(rows) == 0 or (why_not[group] and may_pass[group]):
                 continue
-            found = self._bootstrap(rows, float(margins[group]))
-            if found is None:
-                why_not[group] = "the metric does not exist on these examples"
+            try:
+                found = self._compare(rows, float(margins[group]))
+            except MeasurementError as error:
+                why_not[group] = str(error)
                 continue
             estimable[group] = True
             for name, value in found.items():
@@ -72,6 +75,12 @@ class StatisticEvaluator:
             estimable=estimable,
             may_pass=may_pass,
             why_not=tuple(why_not),
+            original=columns["original"],
+            candidate=columns["candidate"],
+            delta=columns["delta"],
+            low=columns["low"],
+            high=columns["high"],
+            margin=columns["margin"],
             needs_more=tuple(
                 _needs_more(float(size), float(low), float(high), float(delta), float(margin)) if ok else None
                 for size, low, high, delta, margin, ok in zip(
@@ -80,7 +89,6 @@ class StatisticEvaluator:
             ),
             detectable=(None,) * groups.count,
             notes=tuple(notes),
-            **columns,
         )
 
     def p_worse(self, groups: Groups, group: int, tolerated: float, families: int) -> float:
@@ -110,15 +118,14 @@ class StatisticEvaluator:
             return "", True, (f"its smallest class has only {smallest} examples",)
         return "", True, ()
 
-    def _bootstrap(self, rows: NDArray[np.int64], margin: float) -> dict[str, float] | None:
+    def _compare(self, rows: NDArray[np.int64], margin: float) -> dict[str, float]:
+        """The columns of one group; `MeasurementError` when the metric does not exist on it."""
         ones = np.ones((1, len(rows)))
         original, candidate = float(self.original.values(rows, ones)[0]), float(self.candidate.values(rows, ones)[0])
         if not (np.isfinite(original) and np.isfinite(candidate)):
-            return None
+            raise MeasurementError("the metric does not exist on these examples")
         shift = margin if self.relative else 0.0
         result = self._replicates(rows, shift, RESAMPLES)
-        if result.low is None or result.high is None:
-            return None
         offset = shift * abs(original)
         return {
             "original": original,
@@ -170,7 +177,7 @@ class AurocEvaluator(StatisticEvaluator):
     def table(self, groups: Groups, margins: Floats) -> Table:
         """See `Evaluator.table`."""
         table = super().table(groups, margins)
-        return Table(**{**table.__dict__, "method": f"paired DeLong with t, {self.level:.0%} two-sided"})
+        return replace(table, method=f"paired DeLong with t, {self.level:.0%} two-sided")
 
     def p_worse(self, groups: Groups, group: int, tolerated: float, families: int) -> float:
         """See `Evaluator.p_worse`, both keys with DeLong's t."""
@@ -180,7 +187,7 @@ class AurocEvaluator(StatisticEvaluator):
     def _delong(self, rows: NDArray[np.int64]) -> stats.PairedAuroc:
         return stats.delong(self.scores[0][rows], self.scores[1][rows], self.positive[rows], level=self.level)
 
-    def _bootstrap(self, rows: NDArray[np.int64], margin: float) -> dict[str, float] | None:
+    def _compare(self, rows: NDArray[np.int64], margin: float) -> dict[str, float]:
         found = self._delong(rows)
         return {
             "original": found.original,

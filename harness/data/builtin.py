@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from harness.catalogue import Kind
+from harness.data.files import FileSource
 from harness.data.hf import HfSource
+from harness.data.parameters import FileParameters, HfParameters, PythonParameters, SklearnParameters
 from harness.data.python import PythonSource
 from harness.data.sklearn import SklearnSource
-from harness.data.files import FileSource
-from harness.data.parameters import FileParameters, HfParameters, PythonParameters, SklearnParameters
 
 SOURCES: tuple[Kind[Any], ...] = (
     Kind("file", FileParameters, FileSource(), shorthand="path"),

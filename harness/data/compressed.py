@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 from harness.errors import DataError
 
@@ -23,7 +23,7 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
                 yield raw
                 return
             raw.seek(0)
-            with gzip.GzipFile(fileobj=raw) as unpacked, io.BufferedReader(unpacked, 2**20) as buffered:  # type: ignore[type-var]  # GzipFile reads like a raw stream
-                yield cast(IO[bytes], buffered)
+            with gzip.GzipFile(fileobj=raw) as unpacked, io.BufferedReader(unpacked, 2**20) as buffered:
+                yield buffered
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"its gzip compression is damaged or cut off ({error}); make the file anew") from error

@@ -53,9 +53,7 @@ def _ragged(source: Path, delimiter: str, encoding: str) -> str | None:
         _, header = next(rows, (0, []))
         if not header:
             return "is empty"
-        wrong = [
-            (number, line, len(fields)) for number, (line, fields) in enumerate(rows, start=1) if len(fields) != len(header)
-        ]
+        wrong = [(number, line, len(fields)) for number, (line, fields) in enumerate(rows, start=1) if len(fields) != len(header)]
     except DataError as error:
         return str(error)
     if not wrong:

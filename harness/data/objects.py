@@ -49,7 +49,9 @@ def _lines(source: Path, encoding: str) -> Iterator[dict[str, Any]]:
                     raise DataError(f"line {number} must be an object and is {_sort(row)}")
                 yield row
         except UnicodeError as error:
-            raise DataError(f"line {number + 1} or one soon after it is not {encoding} text ({error}); say which encoding it has") from error
+            raise DataError(
+                f"line {number + 1} or one soon after it is not {encoding} text ({error}); say which encoding it has"
+            ) from error
         except json.JSONDecodeError as error:
             raise DataError(f"line {number} is not JSON: {error.msg} at character {error.colno}") from error
         except ValueError as error:

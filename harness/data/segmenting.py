@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -146,13 +147,14 @@ def _merge_small(found: Segmentation, spec: SegmentationSpec) -> Segmentation:
 
 def _product(name: str, parts: Sequence[Segmentation]) -> Segmentation:
     """The combinations that occur; a row that is in no segment of one part is in none of the product."""
+    possible = math.prod(len(part.segments) for part in parts)
+    if possible >= 2**62:
+        raise DataError(f"{possible:,} possible combinations are too many")
     combined = np.zeros(len(parts[0].codes), dtype=np.int64)
     outside = np.zeros(len(combined), dtype=bool)
-    possible = 1
     for part in parts:
         combined = combined * len(part.segments) + part.codes
         outside |= part.codes < 0
-        possible *= len(part.segments)
     combined[outside] = -1
     occurring, codes = _compress(combined, possible)
     segments = tuple(Segment(name, _pairs(int(which), parts)) for which in occurring)
@@ -161,8 +163,6 @@ def _product(name: str, parts: Sequence[Segmentation]) -> Segmentation:
 
 def _compress(combined: NDArray[np.int64], possible: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """The values of `combined` that occur, ascending, and (n,) the index of each row's among them (-1 stays -1)."""
-    if possible > 2**62:
-        raise DataError(f"a product of {possible:,} combinations is too large")
     if possible <= _DENSE:
         occurs = np.bincount(combined + 1, minlength=possible + 1)[1:] > 0
         renumbered = np.append(np.cumsum(occurs) - 1, -1).astype(np.int32)

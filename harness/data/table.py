@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ class ParquetTable:
         firsts = self._first_rows()
         found: dict[int, dict[str, Any]] = {}
         with self._open() as file:
-            for group, (first, end) in enumerate(zip(firsts[:-1], firsts[1:], strict=True)):
+            for group, (first, end) in enumerate(pairwise(firsts)):
                 inside = sorted({row for row in rows if first <= row < end})
                 if inside:
                     table = file.read_row_group(group, columns=list(columns)).select(list(columns))

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
@@ -87,7 +86,7 @@ def _comparable(coded: Coded, literal: Value) -> NDArray[Any]:
 
 def _exact(coded: Coded) -> NDArray[Any]:
     """Whole numbers as they are: a float would merge neighbours above 2**53."""
-    return np.array(coded.values.cast(pa.decimal128(20)).to_pylist() if pt.is_uint64(coded.values.type) else coded.values.to_pylist(), dtype=object)
+    return np.array(coded.values.to_pylist(), dtype=object)
 
 
 def _booleans(coded: Coded) -> NDArray[Any]:

@@ -79,7 +79,7 @@ def _native(name: str, values: NDArray[np.generic]) -> NDArray[np.generic]:
     if values.dtype.kind not in "biufUSM":
         raise DataError(f"column {name!r} has elements of type {values.dtype}; numbers, texts, dates and booleans can be stored")
     if values.dtype.kind == "S":
-        return np.char.decode(values, "utf-8")
+        return np.char.decode(values.astype(np.bytes_), "utf-8")
     return values.astype(values.dtype.newbyteorder("=")) if not values.dtype.isnative else values
 
 

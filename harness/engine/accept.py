@@ -148,7 +148,7 @@ def _same(metric: WholeMetric, reduced: Outputs, targets: Targets, value: float)
 def _reduced(outputs: Outputs, type_: OutputType) -> Outputs | None:
     """`outputs` as labels, or as the score of the positive class; None where that makes no sense."""
     spec = replace(outputs.spec, type=type_)
-    values = outputs.values
+    values = np.asarray(outputs.values, dtype=outputs.values.dtype)
     if values.ndim != 2 or values.dtype.kind != "f" or outputs.offsets is not None:
         return None
     if type_ is OutputType.LABEL:
@@ -157,5 +157,5 @@ def _reduced(outputs: Outputs, type_: OutputType) -> Outputs | None:
     if values.shape[1] != 2 or spec.positive not in outputs.labels:
         return None
     positive = outputs.labels.index(spec.positive)
-    difference = values[:, positive] - values[:, 1 - positive]
+    difference = np.subtract(values[:, positive], values[:, 1 - positive], dtype=np.float64)
     return Outputs(spec, difference.astype(np.float32), outputs.status, outputs.labels)

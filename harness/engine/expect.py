@@ -36,6 +36,8 @@ def apply(verdicts: tuple[Verdict, ...], expectation: Expectation) -> tuple[Verd
         )
         return (surprise, *(replace(v, blocks=False) for v in verdicts[1:]))
     return tuple(
-        replace(v, expected=expectation.reason, blocks=False) if v.outcome in (worst, Outcome.INCONCLUSIVE) and v.outcome is not Outcome.PASS else v
+        replace(v, expected=expectation.reason, blocks=False)
+        if v.outcome in (worst, Outcome.INCONCLUSIVE) and v.outcome is not Outcome.PASS
+        else v
         for v in verdicts
     )

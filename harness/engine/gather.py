@@ -59,7 +59,9 @@ class Gatherer:
         return self.fingerprints[model.name]
 
     def _key(self, model: ModelSpec, dataset: Dataset, condition: str) -> EvidenceKey:
-        return EvidenceKey(self.fingerprint(model), dataset.fingerprint, condition, f"{self.suite}: {model.name} on {dataset.name}, {condition}")
+        return EvidenceKey(
+            self.fingerprint(model), dataset.fingerprint, condition, f"{self.suite}: {model.name} on {dataset.name}, {condition}"
+        )
 
     def _observe(self, model: ModelSpec, dataset: Dataset, condition: str, rows: int, batch_size: int | None) -> Outputs:
         spec = self.tools.observer.output(model, self.root, dataset)
@@ -75,7 +77,9 @@ class Gatherer:
                 entry.finish(self.tools.environment())
         loaded = store.load(key, spec)
         if loaded is None:
-            raise StoreError(f"the evidence of {key.description} was written and cannot be read back; look at the disk, then run with --fresh")
+            raise StoreError(
+                f"the evidence of {key.description} was written and cannot be read back; look at the disk, then run with --fresh"
+            )
         return loaded
 
     def _run(self, model: ModelSpec, dataset: Dataset, entry: Any, rows: int, batch_size: int | None, what: str) -> None:
@@ -110,7 +114,9 @@ def _head(chunk: Any, rows: int) -> Any:
     if chunk.offsets is not None:
         end = int(chunk.offsets[rows])
         logs = None if chunk.token_log_probs is None else chunk.token_log_probs[:end]
-        return replace(chunk, values=chunk.values[:end], status=chunk.status[:rows], offsets=chunk.offsets[: rows + 1], token_log_probs=logs)
+        return replace(
+            chunk, values=chunk.values[:end], status=chunk.status[:rows], offsets=chunk.offsets[: rows + 1], token_log_probs=logs
+        )
     return replace(chunk, values=chunk.values[:rows], status=chunk.status[:rows])
 
 

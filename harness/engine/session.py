@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 
@@ -60,7 +61,10 @@ class Session:
     def items(self, names: tuple[str, ...] = ()) -> tuple[Item, ...]:
         """Everything there is to judge, from segment columns alone."""
         return tuple(
-            item for model in self.candidates(names) for spec in self.suite.checks for item in self._items(model, spec, self._index(spec.data))
+            item
+            for model in self.candidates(names)
+            for spec in self.suite.checks
+            for item in self._items(model, spec, self._index(spec.data))
         )
 
     def index(self, check: str) -> DataIndex:
@@ -150,6 +154,14 @@ class Session:
             raise found
         return found
 
+    def stored(self, model: ModelSpec, data: str) -> Outputs | None:
+        """A model's answers if they were asked for in this session or stand in the store; runs nothing."""
+        found = self._outputs.get((model.name, data))
+        if isinstance(found, Outputs):
+            return found
+        resting = Gatherer(self.suite.name, self.suite.root, self.tools, replace(self.options, gather=False, fresh_since=None))
+        return resting.outputs(self.resolve(model), self.dataset(data))
+
     def material(self, candidate: str, check: str) -> Material:
         """Everything the check needs to judge the candidate; errors of data and models are raised."""
         spec, needs = self._spec(check), self.checks[check].needs()
@@ -196,10 +208,9 @@ class Session:
 
     def _everywhere(self, candidate: str, check: str, outcome: Outcome, reason: str) -> tuple[Verdict, ...]:
         segments: list[Segment | None] = [None]
-        try:
-            segments += [item.segment for item in self._items(self.suite.model(candidate), self._spec(check), self.index(check)) if item.segment]
-        except HarnessError:
-            pass  # The data cannot even be indexed: the whole's verdict alone carries the reason.
+        with suppress(HarnessError):  # When the data cannot even be indexed, the whole's verdict alone carries the reason.
+            items = self._items(self.suite.model(candidate), self._spec(check), self.index(check))
+            segments += [item.segment for item in items if item.segment]
         return tuple(Verdict(self.suite.name, candidate, check, segment, outcome, reason, blocks=True) for segment in segments)
 
     @staticmethod
@@ -215,7 +226,9 @@ class Session:
         sizes = {found.name: found for found in index.segmentations}
         items = [Item(self.suite.name, model.name, spec.name, None, index.rows, check.power(index.rows, None, None))]
         for name, rule in rules.items():
-            found: dict[str, tuple[Segment, int]] = {segment.label: (segment, size) for segment, size in zip(sizes[name].segments, sizes[name].sizes, strict=True)}
+            found: dict[str, tuple[Segment, int]] = {
+                segment.label: (segment, size) for segment, size in zip(sizes[name].segments, sizes[name].sizes, strict=True)
+            }
             expected = [f"{name}:{value}" for value in rule.critical] if isinstance(rule.critical, tuple) else []
             for label in expected:
                 found.setdefault(label, (Segment(name, segment_values(label)), 0))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
 from harness.catalogue import Kind, Parameters
 from harness.metrics import counts
 from harness.metrics.calibration import CalibrationError, CalibrationParameters
 from harness.metrics.classes import AverageParameters, ClassMetric, balanced_accuracy
 from harness.metrics.custom import PythonParameters, python_metric
 from harness.metrics.likelihood import Brier, LogLoss, NatsParameters, Perplexity, TokenLogLikelihood
-from harness.metrics.metric import MetricFactory
+from harness.metrics.metric import Metric, MetricFactory
 from harness.metrics.ndcg import Ndcg, NdcgParameters
 from harness.metrics.ranking import ClassAverageParameters, auroc, averaged_precision
 from harness.metrics.regression import CapParameters, Explained, MeanError, OptionalCapParameters, RootMeanSquare
@@ -20,35 +24,37 @@ class NoParameters(Parameters):
     """Nothing to choose."""
 
 
+def _make(metric: Callable[..., Metric]) -> MetricFactory:
+    """A factory that hands the parameters to `metric` by name."""
+
+    def factory(parameters: Parameters, root: Path) -> Metric:  # noqa: ARG001  # only `python` looks into the suite's folder
+        return metric(**{name: getattr(parameters, name) for name in type(parameters).model_fields})
+
+    return factory
+
+
 METRICS: tuple[Kind[MetricFactory], ...] = (
-    Kind("accuracy", NoParameters, lambda parameters, root: Accuracy()),
-    Kind("top_k", TopKParameters, lambda parameters, root: TopK(parameters.k), shorthand="k"),
-    Kind("exact_match", ExactMatchParameters, lambda parameters, root: ExactMatch(parameters.ignore_case, parameters.ignore_punctuation)),
-    Kind("token_accuracy", NoParameters, lambda parameters, root: TokenAccuracy()),
-    Kind("balanced_accuracy", NoParameters, lambda parameters, root: balanced_accuracy()),
-    Kind(
-        "precision",
-        AverageParameters,
-        lambda parameters, root: ClassMetric("precision", counts.precision, parameters.average),
-        shorthand="average",
-    ),
-    Kind(
-        "recall", AverageParameters, lambda parameters, root: ClassMetric("recall", counts.recall, parameters.average), shorthand="average"
-    ),
-    Kind("f1", AverageParameters, lambda parameters, root: ClassMetric("f1", counts.f1, parameters.average), shorthand="average"),
-    Kind("auroc", ClassAverageParameters, lambda parameters, root: auroc(parameters.average), shorthand="average"),
-    Kind("average_precision", ClassAverageParameters, lambda parameters, root: averaged_precision(parameters.average), shorthand="average"),
-    Kind("log_loss", NatsParameters, lambda parameters, root: LogLoss(parameters.cap), shorthand="cap"),
-    Kind("brier", NoParameters, lambda parameters, root: Brier()),
-    Kind("ece", CalibrationParameters, lambda parameters, root: CalibrationError(parameters.bins), shorthand="bins"),
-    Kind("mae", CapParameters, lambda parameters, root: MeanError("mae", 1, parameters.cap), shorthand="cap"),
-    Kind("mse", CapParameters, lambda parameters, root: MeanError("mse", 2, parameters.cap), shorthand="cap"),
-    Kind("rmse", OptionalCapParameters, lambda parameters, root: RootMeanSquare(parameters.cap), shorthand="cap"),
-    Kind("r2", OptionalCapParameters, lambda parameters, root: Explained(parameters.cap), shorthand="cap"),
-    Kind("spearman", NoParameters, lambda parameters, root: Spearman()),
-    Kind("ndcg", NdcgParameters, lambda parameters, root: Ndcg(parameters.k, parameters.gain), shorthand="k"),
-    Kind("token_log_likelihood", NatsParameters, lambda parameters, root: TokenLogLikelihood(parameters.cap), shorthand="cap"),
-    Kind("perplexity", NatsParameters, lambda parameters, root: Perplexity(parameters.cap), shorthand="cap"),
+    Kind("accuracy", NoParameters, _make(Accuracy)),
+    Kind("top_k", TopKParameters, _make(TopK), shorthand="k"),
+    Kind("exact_match", ExactMatchParameters, _make(ExactMatch)),
+    Kind("token_accuracy", NoParameters, _make(TokenAccuracy)),
+    Kind("balanced_accuracy", NoParameters, _make(balanced_accuracy)),
+    Kind("precision", AverageParameters, _make(partial(ClassMetric, "precision", counts.precision)), shorthand="average"),
+    Kind("recall", AverageParameters, _make(partial(ClassMetric, "recall", counts.recall)), shorthand="average"),
+    Kind("f1", AverageParameters, _make(partial(ClassMetric, "f1", counts.f1)), shorthand="average"),
+    Kind("auroc", ClassAverageParameters, _make(auroc), shorthand="average"),
+    Kind("average_precision", ClassAverageParameters, _make(averaged_precision), shorthand="average"),
+    Kind("log_loss", NatsParameters, _make(LogLoss), shorthand="cap"),
+    Kind("brier", NoParameters, _make(Brier)),
+    Kind("ece", CalibrationParameters, _make(CalibrationError), shorthand="bins"),
+    Kind("mae", CapParameters, _make(partial(MeanError, "mae", 1)), shorthand="cap"),
+    Kind("mse", CapParameters, _make(partial(MeanError, "mse", 2)), shorthand="cap"),
+    Kind("rmse", OptionalCapParameters, _make(RootMeanSquare), shorthand="cap"),
+    Kind("r2", OptionalCapParameters, _make(Explained), shorthand="cap"),
+    Kind("spearman", NoParameters, _make(Spearman)),
+    Kind("ndcg", NdcgParameters, _make(Ndcg), shorthand="k"),
+    Kind("token_log_likelihood", NatsParameters, _make(TokenLogLikelihood), shorthand="cap"),
+    Kind("perplexity", NatsParameters, _make(Perplexity), shorthand="cap"),
     Kind("python", PythonParameters, python_metric, shorthand="function"),
 )
 """Every built-in metric: its name in suites, its parameters, and a factory `(parameters, root) -> Metric`."""

@@ -15,6 +15,7 @@ from harness.core.models import Task
 from harness.metrics.fit import PROBABILITY_FITS, Fits, require
 from harness.metrics.metric import MetricInfo
 from harness.metrics.probabilities import probability_blocks
+from harness.metrics.weightings import Weighable, quotient
 
 Floats = NDArray[np.float64]
 
@@ -28,20 +29,15 @@ class CalibrationParameters(Parameters):
 
 
 @dataclass(frozen=True)
-class CalibrationStatistic:
+class CalibrationStatistic(Weighable):
     """`bin_of` (n,) below `bins`, `gap` (n,) right (0 or 1) − confidence."""
 
     bin_of: NDArray[np.int64]
     gap: Floats
     bins: int
 
-    def cells(self) -> None:
-        """No two examples are interchangeable."""
-
-    def value(self, weights: Floats | None = None) -> float:
-        """See `Statistic.value`."""
-        n = len(self.gap)
-        return float(self.values(np.arange(n), (np.ones(n) if weights is None else weights)[None])[0])
+    def __len__(self) -> int:
+        return len(self.gap)
 
     def values(self, rows: NDArray[np.int64], weights: Floats) -> Floats:
         """See `Statistic.values`."""
@@ -50,11 +46,7 @@ class CalibrationStatistic:
         for index in np.unique(bin_of):
             inside = np.flatnonzero(bin_of == index)
             gaps[:, index] = weights[:, inside] @ gap[inside]
-        total = weights.sum(axis=1)
-        return np.divide(np.abs(gaps).sum(axis=1), total, out=np.full(len(total), np.nan), where=total > 0)
-
-    def class_counts(self, rows: NDArray[np.int64] | None = None) -> None:  # noqa: ARG002  # the protocol's signature
-        """Bins of confidence are not classes."""
+        return quotient(np.abs(gaps).sum(axis=1), weights.sum(axis=1))
 
 
 class CalibrationError:

@@ -58,8 +58,7 @@ class ClassMetric:
             )
         formula = _AVERAGES[average](self.score)
         if targets.task is Task.MULTILABEL:
-            truth, predicted = predicted_sets(outputs, targets)
-            return SetStatistic(truth, predicted, formula, by_class=average != "micro")
+            return SetStatistic(*predicted_sets(outputs, targets), formula, by_class=average != "micro")
         truth, predicted = np.asarray(targets.values, dtype=np.int64), predicted_codes(outputs, targets)
         classes = max(2, class_count(targets))
         predicted = np.where(predicted < classes, predicted, WRONG)
@@ -68,5 +67,5 @@ class ClassMetric:
 
 def balanced_accuracy() -> ClassMetric:
     """The mean recall over the classes that occur, of a binary or multiclass task."""
-    fits = {task: types for task, types in CLASS_FITS.items() if task is not Task.MULTILABEL}
+    fits: Fits = {task: types for task, types in CLASS_FITS.items() if task is not Task.MULTILABEL}
     return ClassMetric("balanced_accuracy", counts.recall, "macro", fits)

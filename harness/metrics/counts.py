@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.metrics.weightings import Weighable, quotient
+
 Floats = NDArray[np.float64]
 
 _BLOCK = 1 << 21
@@ -31,7 +33,7 @@ Formula = Callable[[Counts], Floats]
 
 
 @dataclass(frozen=True)
-class ClassStatistic:
+class ClassStatistic(Weighable):
     """A label metric of a binary or multiclass task.
 
     `truth` (n,) and `predicted` (n,) are class codes below `classes`; a prediction of -1 is a wrong answer of no
@@ -44,6 +46,9 @@ class ClassStatistic:
     classes: int
     formula: Formula
     by_class: bool = True
+
+    def __len__(self) -> int:
+        return len(self.truth)
 
     def cells(self) -> NDArray[np.int64]:
         """(n,) target × prediction."""
@@ -97,7 +102,7 @@ class ClassStatistic:
 
 
 @dataclass(frozen=True)
-class SetStatistic:
+class SetStatistic(Weighable):
     """A label metric of a multilabel task; `truth` and `predicted` are (n, classes) bool."""
 
     truth: NDArray[np.bool_]
@@ -112,10 +117,8 @@ class SetStatistic:
         _, code = np.unique(whole[:, 0], return_inverse=True)
         return code.reshape(-1).astype(np.int64)
 
-    def value(self, weights: Floats | None = None) -> float:
-        """See `Statistic.value`."""
-        n = len(self.truth)
-        return float(self.values(np.arange(n), (np.ones(n) if weights is None else weights)[None])[0])
+    def __len__(self) -> int:
+        return len(self.truth)
 
     def values(self, rows: NDArray[np.int64], weights: Floats) -> Floats:
         """See `Statistic.values`."""
@@ -132,22 +135,22 @@ class SetStatistic:
         """Number of examples that truly have each label; None for micro averages, which do not look at labels."""
         if not self.by_class:
             return None
-        return (self.truth if rows is None else self.truth[rows]).sum(axis=0).astype(np.int64)
+        return np.asarray((self.truth if rows is None else self.truth[rows]).sum(axis=0), dtype=np.int64)
 
 
 def precision(counts: Counts) -> Floats:
     """hits / predicted per class; 0 for a class that is never predicted."""
-    return _ratio(counts.hits, counts.predicted)
+    return quotient(counts.hits, counts.predicted, otherwise=0.0)
 
 
 def recall(counts: Counts) -> Floats:
     """hits / actual per class; 0 for a class that is never true (averages leave it out)."""
-    return _ratio(counts.hits, counts.actual)
+    return quotient(counts.hits, counts.actual, otherwise=0.0)
 
 
 def f1(counts: Counts) -> Floats:
     """2 hits / (predicted + actual) per class: the harmonic mean of precision and recall."""
-    return _ratio(2 * counts.hits, counts.predicted + counts.actual)
+    return quotient(2 * counts.hits, counts.predicted + counts.actual, otherwise=0.0)
 
 
 def positive(score: Formula) -> Formula:
@@ -180,10 +183,5 @@ def micro(score: Formula) -> Formula:
     return pooled
 
 
-def _ratio(above: Floats, below: Floats) -> Floats:
-    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
-
-
 def _mean(values: Floats, weights: Floats) -> Floats:
-    total = weights.sum(axis=1)
-    return np.divide((values * weights).sum(axis=1), total, out=np.full(len(total), np.nan), where=total > 0)
+    return quotient((values * weights).sum(axis=1), weights.sum(axis=1))

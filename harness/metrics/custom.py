@@ -18,6 +18,7 @@ from harness.catalogue.entrypoints import load_function
 from harness.errors import MeasurementError, UsageError
 from harness.metrics.friendly import Sequence, friendly_predictions, friendly_targets, take
 from harness.metrics.metric import Metric, MetricInfo
+from harness.metrics.weightings import Weighable
 
 Floats = NDArray[np.float64]
 
@@ -107,7 +108,7 @@ class PythonMean:
 
 
 @dataclass(frozen=True)
-class PythonStatistic:
+class PythonStatistic(Weighable):
     """The user's function on repeated rows. `failed` (n,) marks rows that are given `worst` in proportion to their number."""
 
     name: str
@@ -117,23 +118,15 @@ class PythonStatistic:
     failed: NDArray[np.bool_]
     worst: float
 
-    def cells(self) -> None:
-        """No two examples are interchangeable, as far as can be known."""
-
-    def value(self, weights: Floats | None = None) -> float:
-        """See `Statistic.value`; weights must be whole numbers, because they become repetitions of rows."""
-        n = len(self.failed)
-        return float(self.values(np.arange(n), (np.ones(n) if weights is None else weights)[None])[0])
+    def __len__(self) -> int:
+        return len(self.failed)
 
     def values(self, rows: NDArray[np.int64], weights: Floats) -> Floats:
-        """See `Statistic.values`; one call of the function per row of `weights`."""
+        """See `Statistic.values`; one call of the function per row of `weights`, which are whole numbers of repetitions."""
         repeats = np.rint(weights).astype(np.int64)
         if not np.array_equal(repeats, weights):
             raise MeasurementError(f"the metric {self.name} can only count examples a whole number of times")
         return np.array([self._once(np.repeat(rows, times)) for times in repeats], dtype=np.float64)
-
-    def class_counts(self, rows: NDArray[np.int64] | None = None) -> None:  # noqa: ARG002  # the protocol's signature
-        """Unknown for a function."""
 
     def _once(self, rows: NDArray[np.int64]) -> float:
         lost = self.failed[rows]
@@ -164,7 +157,7 @@ class PythonWhole:
         failed = ~outputs.ok
         if failed.any() and self.info.bounds is None:
             raise MeasurementError(
-                f"the model failed on {int(failed.sum()):,} examples and the metric {self.info.name} has no worst value; declare its `bounds:`"
+                f"the model failed on {int(failed.sum()):,} examples and {self.info.name} has no worst value; declare its `bounds:`"
             )
         worst = float("nan") if self.info.bounds is None else self.info.bounds[0 if self.info.direction == "higher" else 1]
         predictions, true = friendly_predictions(outputs, targets), friendly_targets(outputs, targets)

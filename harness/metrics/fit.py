@@ -48,7 +48,7 @@ def require(metric: str, fits: Fits, outputs: Outputs, targets: Targets) -> None
         )
     if len(outputs) != examples(targets):
         raise MeasurementError(
-            f"{metric} needs one answer per example, but there are {len(outputs):,} answers for {examples(targets):,} examples; gather again"
+            f"{metric} needs an answer per example, but there are {len(outputs):,} for {examples(targets):,} examples; gather again"
         )
 
 

@@ -16,6 +16,7 @@ from harness.metrics.fit import PROBABILITY_FITS, Fits, require
 from harness.metrics.metric import MetricInfo
 from harness.metrics.probabilities import probability_blocks
 from harness.metrics.tokens import Tokens, align, countable, log_likelihoods
+from harness.metrics.weightings import Weighable, quotient
 
 Floats = NDArray[np.float64]
 
@@ -97,7 +98,7 @@ class TokenLogLikelihood:
 
 
 @dataclass(frozen=True)
-class PerplexityStatistic:
+class PerplexityStatistic(Weighable):
     """exp(nats / tokens); `nats` (n,) is the negative log-likelihood of each example, `tokens` (n,) its length."""
 
     nats: Floats
@@ -108,21 +109,12 @@ class PerplexityStatistic:
         """From the log-likelihood of each token."""
         return cls(-tokens.sums(log_likelihood), tokens.counts().astype(np.float64))
 
-    def cells(self) -> None:
-        """No two examples are interchangeable."""
-
-    def value(self, weights: Floats | None = None) -> float:
-        """See `Statistic.value`."""
-        n = len(self.nats)
-        return float(self.values(np.arange(n), (np.ones(n) if weights is None else weights)[None])[0])
+    def __len__(self) -> int:
+        return len(self.nats)
 
     def values(self, rows: NDArray[np.int64], weights: Floats) -> Floats:
         """See `Statistic.values`."""
-        nats, tokens = weights @ self.nats[rows], weights @ self.tokens[rows]
-        return np.exp(np.divide(nats, tokens, out=np.full(len(weights), np.nan), where=tokens > 0))
-
-    def class_counts(self, rows: NDArray[np.int64] | None = None) -> None:  # noqa: ARG002  # the protocol's signature
-        """Tokens are not classes."""
+        return np.asarray(np.exp(quotient(weights @ self.nats[rows], weights @ self.tokens[rows])))
 
 
 class Perplexity:

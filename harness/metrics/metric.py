@@ -88,7 +88,7 @@ class Statistic(Protocol):
 
 
 @runtime_checkable
-class RankStatistic(Protocol):
+class RankStatistic(Statistic, Protocol):
     """A `Statistic` that is the area under a ROC curve, and so can be compared by DeLong's method."""
 
     def ranking(self) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from harness.core.models import OutputType, Task
 from harness.errors import MeasurementError
 from harness.metrics.fit import Fits, numbers, require
 from harness.metrics.metric import MetricInfo
+from harness.metrics.weightings import quotient
 
 Floats = NDArray[np.float64]
 
@@ -48,7 +49,7 @@ class Ndcg:
         queries, gains = _queries(targets), self._gains(targets)
         predicted = numbers(self.info.name, outputs)
         best = self._discounted(gains, gains, queries)
-        found = np.divide(self._discounted(predicted, gains, queries), best, out=np.zeros_like(best), where=best > 0)
+        found = quotient(self._discounted(predicted, gains, queries), best, otherwise=0.0)
         found[queries[~outputs.ok]] = 0.0
         return np.clip(found, 0.0, 1.0)[queries]
 
@@ -82,7 +83,7 @@ class Ndcg:
         starts = np.flatnonzero(new_query | np.append(True, score[1:] != score[:-1]))
         sizes = np.diff(np.append(starts, len(order)))
         shared = np.add.reduceat(discount, starts) / sizes * np.add.reduceat(gains[order], starts)
-        return np.bincount(query[starts], weights=shared, minlength=int(queries.max()) + 1)
+        return np.bincount(query[starts], weights=shared, minlength=int(queries.max()) + 1).astype(np.float64)
 
 
 def _queries(targets: Targets) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ _BLOCK = 1 << 22
 def dense_ranks(scores: NDArray[np.generic]) -> NDArray[np.int64]:
     """(n,) 0 for the lowest score, equal numbers for equal scores, without gaps."""
     _, ranks = np.unique(scores, return_inverse=True)
-    return ranks.reshape(-1).astype(np.int64)
+    return np.asarray(ranks, dtype=np.int64).reshape(-1)
 
 
 @dataclass(frozen=True)

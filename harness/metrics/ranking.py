@@ -18,6 +18,7 @@ from harness.metrics.fit import PROBABILITY_FITS, Fits, require
 from harness.metrics.metric import MetricInfo
 from harness.metrics.ordering import Order, blocks, dense_ranks
 from harness.metrics.probabilities import class_scores, positive_scores
+from harness.metrics.weightings import Weighable, quotient
 
 Floats = NDArray[np.float64]
 Curve = Callable[[Floats, Floats], Floats]
@@ -35,20 +36,15 @@ class ClassAverageParameters(Parameters):
 
 
 @dataclass(frozen=True)
-class SeparationStatistic:
+class SeparationStatistic(Weighable):
     """A curve of one class against the rest; `ranks` (n,) are dense, `positives` (n,) bool."""
 
     ranks: NDArray[np.int64]
     positives: NDArray[np.bool_]
     curve: Curve
 
-    def cells(self) -> None:
-        """No two examples are interchangeable."""
-
-    def value(self, weights: Floats | None = None) -> float:
-        """See `Statistic.value`."""
-        n = len(self.ranks)
-        return float(self.values(np.arange(n), (np.ones(n) if weights is None else weights)[None])[0])
+    def __len__(self) -> int:
+        return len(self.ranks)
 
     def values(self, rows: NDArray[np.int64], weights: Floats) -> Floats:
         """See `Statistic.values`."""
@@ -81,19 +77,14 @@ class AurocStatistic(SeparationStatistic):
 
 
 @dataclass(frozen=True)
-class AveragedStatistic:
+class AveragedStatistic(Weighable):
     """The mean of a curve over classes, each against the rest; classes for which it does not exist are left out."""
 
     classes: tuple[SeparationStatistic, ...]
     weighted: bool
 
-    def cells(self) -> None:
-        """No two examples are interchangeable."""
-
-    def value(self, weights: Floats | None = None) -> float:
-        """See `Statistic.value`."""
-        n = len(self.classes[0].ranks)
-        return float(self.values(np.arange(n), (np.ones(n) if weights is None else weights)[None])[0])
+    def __len__(self) -> int:
+        return len(self.classes[0])
 
     def values(self, rows: NDArray[np.int64], weights: Floats) -> Floats:
         """See `Statistic.values`."""
@@ -104,7 +95,7 @@ class AveragedStatistic:
             exists = ~np.isnan(found)
             sums[exists] += share[exists] * found[exists]
             total[exists] += share[exists]
-        return np.divide(sums, total, out=np.full(len(weights), np.nan), where=total > 0)
+        return quotient(sums, total)
 
     def class_counts(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
         """Number of examples of each class."""
@@ -151,7 +142,7 @@ def average_precision(positives: Floats, negatives: Floats) -> Floats:
     """Σ (recall step × precision) from the highest score down, tied scores as one step; NaN without positives."""
     hits = np.cumsum(positives[:, ::-1], axis=1)
     shown = hits + np.cumsum(negatives[:, ::-1], axis=1)
-    precision = np.divide(hits, shown, out=np.zeros_like(hits), where=shown > 0)
+    precision = quotient(hits, shown, otherwise=0.0)
     return np.asarray((positives[:, ::-1] * precision).sum(axis=1) / hits[:, -1])
 
 

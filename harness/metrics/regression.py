@@ -15,6 +15,7 @@ from harness.catalogue import Parameters
 from harness.errors import MeasurementError
 from harness.metrics.fit import NUMBER_FITS, numbers, require
 from harness.metrics.metric import MetricInfo
+from harness.metrics.weightings import Weighable, quotient
 
 Floats = NDArray[np.float64]
 
@@ -52,35 +53,26 @@ class MeanError:
 
 
 @dataclass(frozen=True)
-class ErrorStatistic:
+class ErrorStatistic(Weighable):
     """RMSE, or R² when `explained`; `squares` (n,) are squared errors, `target` (n,) true numbers less their mean."""
 
     squares: Floats
     target: Floats
     explained: bool
 
-    def cells(self) -> None:
-        """No two examples are interchangeable."""
-
-    def value(self, weights: Floats | None = None) -> float:
-        """See `Statistic.value`."""
-        n = len(self.squares)
-        return float(self.values(np.arange(n), (np.ones(n) if weights is None else weights)[None])[0])
+    def __len__(self) -> int:
+        return len(self.squares)
 
     def values(self, rows: NDArray[np.int64], weights: Floats) -> Floats:
         """See `Statistic.values`; R² is NaN where all targets are equal."""
         total, errors = weights.sum(axis=1), weights @ self.squares[rows]
-        nothing = np.full(len(total), np.nan)
         if not self.explained:
-            return np.sqrt(np.divide(errors, total, out=nothing, where=total > 0))
+            return np.asarray(np.sqrt(quotient(errors, total)))
         target = self.target[rows]
         squares = weights @ target**2
-        spread = squares - np.divide((weights @ target) ** 2, total, out=np.zeros_like(total), where=total > 0)
-        varies = spread > 1e-12 * squares
-        return 1 - np.divide(errors, spread, out=nothing, where=varies)
-
-    def class_counts(self, rows: NDArray[np.int64] | None = None) -> None:  # noqa: ARG002  # the protocol's signature
-        """Numbers have no classes."""
+        spread = squares - quotient((weights @ target) ** 2, total, otherwise=0.0)
+        spread[spread <= 1e-12 * squares] = 0.0
+        return np.asarray(1 - quotient(errors, spread))
 
 
 class RootMeanSquare:
@@ -97,7 +89,7 @@ class RootMeanSquare:
 
 
 class Explained:
-    """R²: 1 − squared errors / squared distances of the targets from their mean. 1 is perfect, 0 the mean, below worse. Higher is better."""
+    """R²: 1 − squared errors / squared distances of the targets from their mean. 1 is perfect, 0 the mean. Higher is better."""
 
     info = MetricInfo("r2", "higher")
 

@@ -12,24 +12,20 @@ from harness.arrays.targets import Targets
 from harness.metrics.fit import NUMBER_FITS, numbers, require
 from harness.metrics.metric import MetricInfo
 from harness.metrics.ordering import Order, blocks, dense_ranks
+from harness.metrics.weightings import Weighable, quotient
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class SpearmanStatistic:
+class SpearmanStatistic(Weighable):
     """Dense ranks of predictions and targets, both (n,)."""
 
     predicted: NDArray[np.int64]
     actual: NDArray[np.int64]
 
-    def cells(self) -> None:
-        """No two examples are interchangeable."""
-
-    def value(self, weights: Floats | None = None) -> float:
-        """See `Statistic.value`."""
-        n = len(self.actual)
-        return float(self.values(np.arange(n), (np.ones(n) if weights is None else weights)[None])[0])
+    def __len__(self) -> int:
+        return len(self.actual)
 
     def values(self, rows: NDArray[np.int64], weights: Floats) -> Floats:
         """See `Statistic.values`; ranks are those of the weighted sample. NaN where either side is constant."""
@@ -41,11 +37,8 @@ class SpearmanStatistic:
             block = weights[part]
             x, y = _centred_ranks(one, block), _centred_ranks(other, block)
             scale = np.sqrt((block * x * x).sum(axis=1) * (block * y * y).sum(axis=1))
-            found[part] = np.divide((block * x * y).sum(axis=1), scale, out=np.full(len(block), np.nan), where=scale > 0)
-        return np.clip(found, -1.0, 1.0)
-
-    def class_counts(self, rows: NDArray[np.int64] | None = None) -> None:  # noqa: ARG002  # the protocol's signature
-        """Numbers have no classes."""
+            found[part] = quotient((block * x * y).sum(axis=1), scale)
+        return np.asarray(np.clip(found, -1.0, 1.0))
 
 
 class Spearman:

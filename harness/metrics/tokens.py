@@ -36,7 +36,7 @@ class Tokens:
 
     def sums(self, values: Floats) -> Floats:
         """(n,) sum of `values` (m,) over each example's tokens."""
-        return np.bincount(self.example, weights=values, minlength=self.n)
+        return np.bincount(self.example, weights=values, minlength=self.n).astype(np.float64)
 
     def means(self, values: Floats) -> Floats:
         """(n,) mean of `values` (m,) over each example's tokens, 0 for an example without any (see `countable`)."""
@@ -149,7 +149,7 @@ def _translate(codes: NDArray[np.int64], outputs: Outputs, targets: Targets) -> 
 def _vocabulary(values: NDArray[np.generic]) -> int:
     if values.ndim != 2:
         raise MeasurementError(
-            "probabilities or logits of a tokens task have one row per token and one column per class, and these have one number per token; "
+            "probabilities or logits of a tokens task have one column per class, and these have one number per token; "
             "declare `type: label`, or the output that holds all classes"
         )
     return int(values.shape[1])

@@ -34,14 +34,19 @@ class Interpretation:
 
     def __call__(self, outputs: Mapping[str, NDArray[Any]], rows: int) -> Answer:
         """The answers for a batch of `rows` examples; `ModelError` when outputs do not fit what was declared."""
-        name, array = self._chosen(outputs)
-        if array.ndim == 0 or len(array) != rows:
-            raise ModelError(f"output {name!r} has shape {array.shape} for a batch of {rows}; its first axis must be the batch")
+        name, array = self.chosen(outputs, rows)
         if self._spec.type is OutputType.LABEL:
             return _complete(self.codes(name, array))
         return _finite(name, self._numbers(name, _floats(name, array)))
 
-    def _chosen(self, outputs: Mapping[str, NDArray[Any]]) -> tuple[str, NDArray[Any]]:
+    def chosen(self, outputs: Mapping[str, NDArray[Any]], rows: int) -> tuple[str, NDArray[Any]]:
+        """Name and array of the output that is read, its first axis checked to be the batch."""
+        name, array = self._named(outputs)
+        if array.ndim == 0 or len(array) != rows:
+            raise ModelError(f"output {name!r} has shape {array.shape} for a batch of {rows}; its first axis must be the batch")
+        return name, array
+
+    def _named(self, outputs: Mapping[str, NDArray[Any]]) -> tuple[str, NDArray[Any]]:
         name = self._spec.name
         if len(outputs) == 1 and (name is None or UNNAMED in outputs):
             only, array = next(iter(outputs.items()))

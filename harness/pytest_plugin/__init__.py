@@ -35,12 +35,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> SuiteFile 
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Attaches the verdict to the report, so that it survives the way from a worker process."""
     report = yield
     verdict = getattr(item, "verdict_json", None)
     if verdict is not None and (report.when == "call" or report.outcome != "passed"):
-        report.harness_verdict = verdict()
+        report.__dict__["harness_verdict"] = verdict()
     return report
 
 
@@ -86,7 +86,7 @@ def pytest_configure_node(node: Any) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any, error: object) -> None:
+def pytest_testnodedown(node: Any) -> None:
     """Takes over what an xdist worker learnt beside its verdicts."""
     from harness.pytest_plugin.ledger import ledger
 
@@ -114,7 +114,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def compare(request: pytest.FixtureRequest) -> Any:
+def compare() -> Any:
     """`harness.api.compare`, for tests written in Python: compare(original, candidate, data, …) → Comparison results."""
     from harness import api
 

@@ -12,7 +12,7 @@ from harness import wiring
 from harness.core.run import RunRecord, SuiteRecord
 from harness.errors import HarnessError
 from harness.pytest_plugin.ledger import Ledger, ledger
-from harness.report import suite_table, verdict_from_json
+from harness.report import suite_text, verdict_from_json
 
 _messages: list[str] = []
 
@@ -46,7 +46,7 @@ def summarise(terminal: pytest.TerminalReporter) -> None:
     for suite in record_of(ledger()).suites:
         if suite.verdicts:
             terminal.section(f"suite {suite.suite}", sep="-")
-            terminal.write(suite_table(suite, width=width, colour=bool(getattr(terminal._tw, "hasmarkup", False))))
+            terminal.write(suite_text(suite, width=width, colour=bool(getattr(terminal._tw, "hasmarkup", False))))
             for warning in suite.warnings:
                 terminal.write_line(f"warning: {warning}")
     for message in _messages:
@@ -88,5 +88,3 @@ def _folder(config: pytest.Config, book: Ledger) -> Path:
         return Path(config.invocation_params.dir) / given
     first = next(iter(book.suites.values()))
     return wiring.find_project(Path(first["path"]), Path(config.invocation_params.dir)).reports
-
-

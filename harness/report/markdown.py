@@ -12,7 +12,7 @@ from harness.core.run import RunRecord, SuiteRecord
 from harness.core.verdict import Verdict
 from harness.report.extras import ReportExtras
 from harness.report.figures import figure_row, footprint_table
-from harness.report.headline import candidate_results, group_headline, group_leader, headline
+from harness.report.conclusion import candidate_results, group_headline, group_leader, headline
 from harness.report.numbers import texts
 from harness.report.standing import Standing, standing_of, word_of, worst_first
 from harness.report.text import one_line, plural

@@ -91,13 +91,14 @@ def drop_of(verdict: Verdict) -> float | None:
 
 
 def worst_first(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """By standing; the whole before its segments; the largest drop first."""
+    """By standing; measured drops before other findings; the whole, then its segments, then their products; the largest drop first."""
     return sorted(verdicts, key=_order)
 
 
-def _order(verdict: Verdict) -> tuple[int, bool, bool, float]:
+def _order(verdict: Verdict) -> tuple[int, bool, int, float]:
     drop = drop_of(verdict)
-    return standing_of(verdict).rank, verdict.segment is not None, drop is None, -(drop or 0.0)
+    depth = len(verdict.segment.values) if verdict.segment else 0
+    return standing_of(verdict).rank, drop is None, depth, -(drop or 0.0)
 
 
 @dataclass(frozen=True)

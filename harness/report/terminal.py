@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.core.run import SuiteRecord
 from harness.core.verdict import Verdict
 from harness.report.figures import figure_row
-from harness.report.headline import group_headline, group_leader, headline
+from harness.report.conclusion import group_headline, group_leader, headline
 from harness.report.numbers import Texts, texts
 from harness.report.standing import CheckGroup, Standing, check_groups, standing_of, word_of
 from harness.report.text import one_line

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from harness.catalogue import Kind
 from harness.catalogue.refs import MetricRef
-from harness.core.suite import CheckSpec, DataSpec
+from harness.core.suite import CheckSpec
 from harness.spec.annotations import fields_of, options
 from harness.spec.context import Context
 from harness.spec.defaults import Defaults
@@ -19,13 +18,14 @@ from harness.spec.tree import Entry, Given, Items, Leaf, Node, Table
 from harness.spec.validate import validate
 
 QUALITY = "quality"
+ROLES = ("test", "train", "validation", "calibration")
 CHECK_KEYS = ("kind", "data", "per")
 
 
-def read_checks(context: Context, top: Table, data: Mapping[str, DataSpec], defaults: Defaults) -> tuple[CheckSpec, ...]:
+def read_checks(context: Context, top: Table, defaults: Defaults) -> tuple[CheckSpec, ...]:
     """The checks in order; faults are noted, and what is wrong is left out."""
     table = check_table(context, top)
-    specs = (_Reader(context, name, entry, data, top, defaults).read() for name, entry in table.entries.items())
+    specs = (_Reader(context, name, entry, top, defaults).read() for name, entry in table.entries.items())
     return tuple(spec for spec in specs if spec)
 
 
@@ -47,7 +47,6 @@ class _Reader:
     context: Context
     name: str
     entry: Entry
-    data: Mapping[str, DataSpec]
     top: Table
     defaults: Defaults
 
@@ -99,16 +98,14 @@ class _Reader:
         """The check is no kind by its name, and says neither `metric:` nor `kind:`."""
         registers = self.context.registers
         for key, entry in table.entries.items():
-            if near := difflib.get_close_matches(key, ("metric", "kind"), n=1, cutoff=0.7):
-                self.context.faults.add(entry.place, f"unknown key {key!r} in {self._what}; did you mean {near[0]!r}?")
+            if meant := difflib.get_close_matches(key, ("metric", "kind"), n=1, cutoff=0.7):
+                self.context.faults.add(entry.place, f"unknown key {key!r} in {self._what}; did you mean {meant[0]!r}?")
                 return
         if self.name in registers.metrics:
             self.context.faults.add(self.entry.place, f"{self._what} has no metric; add metric: {self.name}")
             return
         near = nearest(self.name, registers.checks.names())
-        self.context.faults.add(
-            self.entry.place, f"{self._what} says neither metric: nor kind:, and its name is no kind of check; {near}"
-        )
+        self.context.faults.add(self.entry.place, f"{self._what} says neither metric: nor kind:, and its name is no kind of check; {near}")
 
     def _data(self, table: Table) -> str | None:
         """The data set it reads; None, with a fault, when that cannot be told."""
@@ -120,14 +117,21 @@ class _Reader:
             named = node.text if isinstance(node, Leaf) else ""
             self.context.faults.add(node.place, f"there is no data set {named!r}; {nearest(named, written)}")
             return None
-        tests = [name for name in _names(self.top.get("data")) if name not in self.data or self.data[name].role == "test"]
+        tests = [name for name in _names(self.top.get("data")) if self._role(name) == "test"]
         if len(tests) == 1:
             return tests[0]
         if len(tests) > 1:
             self.context.faults.add(self.entry.place, f"{self._what} could read {' or '.join(tests)}; say which with data:")
-        elif self.data:
+        elif _names(self.top.get("data")):
             self.context.faults.add(self.entry.place, f"no data set has the role test; say which one {self._what} reads with data:")
         return None
+
+    def _role(self, data: str) -> str:
+        """The role as written, so that another fault in a data set does not make a second one here."""
+        sets = self.top.get("data")
+        spec = sets.get(data) if isinstance(sets, Table) else None
+        role = spec.get("role") if isinstance(spec, Table) else None
+        return role.text if isinstance(role, Leaf) and role.text in ROLES else "test"
 
     def _with_segments(self, kind: Kind[Any], table: Table) -> Table:
         """`per: [a, b]` written out, and `language:` with nothing behind it as no special rules."""

@@ -47,7 +47,9 @@ def compose(text: str, path: str, faults: Faults) -> Table | None:
         faults.add(stop.place, str(stop))
         return None
     if not isinstance(node, Table):
-        faults.add(node.place if node else Place(path, 1, 1), "a suite is a mapping of keys such as schema, suite, original, data and checks")
+        faults.add(
+            node.place if node else Place(path, 1, 1), "a suite is a mapping of keys such as schema, suite, original, data and checks"
+        )
         return None
     return node
 
@@ -84,7 +86,9 @@ class _Composer:
         except YAMLError as error:
             raise _Stop(self._unreadable(text, error), f"not valid YAML: {_first_line(error)}") from error
         except Exception as error:  # the parser itself trips over some texts, such as "\U99999999"
-            raise _Stop(self._place(self._last) if self._last else Place(self._path, 1, 1), f"not valid YAML after this: {_first_line(error)}") from error
+            raise _Stop(
+                self._place(self._last) if self._last else Place(self._path, 1, 1), f"not valid YAML after this: {_first_line(error)}"
+            ) from error
 
     def _unreadable(self, text: str, error: YAMLError) -> Place:
         before = text[: getattr(error, "position", 0)]
@@ -166,11 +170,9 @@ def _leaf(event: Any, place: Place) -> Leaf:
     plain = not event.style
     value = resolve(event.value) if plain else event.value
     start, end = event.start_mark, event.end_mark
-    if start.line == end.line and end.column - start.column == len(event.value) + 2 * (not plain):
-        lead = 0 if plain else 1
-    else:
-        lead = None
-    return Leaf(place, event.value, value, plain, lead)
+    quotes = 0 if plain else 1
+    verbatim = start.line == end.line and end.column - start.column == len(event.value) + 2 * quotes
+    return Leaf(place, event.value, value, plain, quotes if verbatim else None)
 
 
 def _first_line(problem: object) -> str:

@@ -45,7 +45,9 @@ class Environment:
         if match["escaped"]:
             return "${"
         if match["broken"] is not None:
-            self.faults.add(leaf.at(match.start()), "${ begins a variable: write ${NAME} or ${NAME:-default}, or $${ for the characters themselves")
+            self.faults.add(
+                leaf.at(match.start()), "${ begins a variable: write ${NAME} or ${NAME:-default}, or $${ for the characters themselves"
+            )
             return match[0]
         name, default = match["name"], match["default"]
         value = self.variables.get(name)

@@ -31,7 +31,7 @@ class Faults:
 def nearest(name: str, known: Iterable[str]) -> str:
     """`did you mean 'max_drop'?`, or the list of what is known."""
     known = list(dict.fromkeys(known))
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if near:
         return f"did you mean {near[0]!r}?"
     return f"known: {', '.join(sorted(known))}" if known else "none are known here"

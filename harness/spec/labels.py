@@ -53,5 +53,3 @@ def _all_different(context: Context, labels: list[str] | tuple[str, ...], places
             context.faults.add(places[index], f"label {label!r} is there twice{where}{lines}; label i must be the class of index i alone")
         seen.setdefault(label, index)
     return len(context.faults) == before
-
-

@@ -50,7 +50,7 @@ def _read(context: Context, table: Table, path: Path) -> Suite | None:
     defaults = Defaults(context, table)
     table = defaults.spread(table)
     data = read_data(context, table)
-    checks = read_checks(context, table, data, defaults)
+    checks = read_checks(context, table, defaults)
     original, candidates = read_models(context, table, check_table(context, table).entries)
     if head is None or original is None:
         return None

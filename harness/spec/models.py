@@ -48,7 +48,7 @@ def read_models(context: Context, top: Table, checks: Iterable[str]) -> tuple[Mo
     drafts: dict[str, _Draft] = {}
     if ORIGINAL in top and (draft := _Reader(context, ORIGINAL, top.entries[ORIGINAL], ()).read()):
         drafts[ORIGINAL] = draft
-    names = (ORIGINAL, *_candidate_names(context, top))
+    names = (ORIGINAL, *_candidate_names(top))
     for name, entry in _candidates(context, top).entries.items():
         if draft := _Reader(context, name, entry, tuple(checks)).read():
             drafts[name] = draft
@@ -70,7 +70,7 @@ def _candidates(context: Context, top: Table) -> Table:
     return context.named(table.without(ORIGINAL), "candidate")
 
 
-def _candidate_names(context: Context, top: Table) -> tuple[str, ...]:
+def _candidate_names(top: Table) -> tuple[str, ...]:
     node = top.get("candidates")
     return tuple(node.entries) if isinstance(node, Table) else ()
 
@@ -145,7 +145,9 @@ class _Reader:
         registered: Kind[Any] = self.context.registers.models.get(kind)
         beside = table.without(kind, *own)
         if self.name == ORIGINAL and "expect" in beside and "expect" not in parameter_names(registered):
-            self.context.faults.add(beside.entries["expect"].place, "expect: belongs to a candidate; the original is what it is measured by")
+            self.context.faults.add(
+                beside.entries["expect"].place, "expect: belongs to a candidate; the original is what it is measured by"
+            )
             beside = beside.without("expect")
         return parameters(self.context, registered, table.entries[kind], self._what, beside, (*own, kind))
 

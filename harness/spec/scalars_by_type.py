@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from harness.spec.annotations import Option, at, inner
+from harness.spec.annotations import Option, inner
+from harness.spec.sentences import subject
 from harness.spec.tree import Items, Leaf, Node, Path, Table, describe
 
 
@@ -26,12 +27,7 @@ def not_numbers(model: type[BaseModel], table: Table) -> Iterator[tuple[Path, Le
     for path, leaf, found in _scalars((Option(model),), table, ()):
         if isinstance(leaf.value, (str, bool)) and found and _only_number(found, leaf):
             wanted = "a number" if any(option.type is float for option in found) else "a whole number"
-            yield path, leaf, f"{path[-1]}: expected {wanted}, not {describe(leaf)}"
-
-
-def wants_text(model: type[BaseModel], path: Path) -> bool:
-    """Whether a value at `path` may be a text."""
-    return any(option.type is str for option in at(model, path))
+            yield path, leaf, f"{subject(path)}: expected {wanted}, not {describe(leaf)}"
 
 
 def _only_number(found: tuple[Option, ...], leaf: Leaf) -> bool:

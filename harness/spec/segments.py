@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from harness.core.predicate import PredicateError, parse
 from harness.core.segment import ByBins, ByColumn, ByPredicate, ByProduct, Rule, SegmentationSpec
 from harness.spec.context import Context
@@ -81,7 +83,7 @@ class _Reader:
 
     def _ascending(self, edges: tuple[float, ...], table: Table) -> None:
         node = table.entries["edges"].node
-        for index, (low, high) in enumerate(zip(edges, edges[1:], strict=False)):
+        for index, (low, high) in enumerate(itertools.pairwise(edges)):
             if high <= low and isinstance(node, Items):
                 self._context.faults.add(node.items[index + 1].place, f"edges must ascend, and {high:g} does not lie above {low:g}")
 

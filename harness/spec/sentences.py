@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from harness.spec.tree import Leaf, Node, describe
+from harness.spec.shapes import FORMS
+from harness.spec.tree import Leaf, Node, Path, describe
 
 _EXPECTED = {
     "text": ("string_type", "string_sub_type", "string_unicode", "path_type"),
@@ -47,7 +48,7 @@ def expectation(error: ErrorDetails) -> str | None:
     if sort in ("literal_error", "enum"):
         return str(context["expected"])
     if sort == "string_pattern_mismatch":
-        return f"text of the form {context['pattern']}"
+        return FORMS.get(context["pattern"], f"text of the form {context['pattern']}")
     if sort in ("too_short", "string_too_short"):
         return _count(error, "at least", context["min_length"])
     if sort in ("too_long", "string_too_long"):
@@ -55,16 +56,21 @@ def expectation(error: ErrorDetails) -> str | None:
     return None
 
 
-def sentence(key: str | int, errors: list[ErrorDetails], node: Node) -> str:
+def subject(path: Path) -> str:
+    """What a message calls the value at `path`: `threads`, or `edges, item 3`."""
+    *parents, last = path
+    return str(last) if isinstance(last, str) else ", ".join([*map(str, parents[-1:]), f"item {last + 1}"])
+
+
+def sentence(name: str, errors: list[ErrorDetails], node: Node) -> str:
     """One sentence for everything that is wrong with one value. Several errors are the members of a union."""
     for error in errors:
         if words := own_words(error):
             return words
     wanted = [words for error in errors if (words := expectation(error)) and words != "nothing"]
-    subject = f"item {key + 1}" if isinstance(key, int) else key
     if not wanted:
-        return f"{subject}: {_lower(errors[0]['msg'])}"
-    return f"{subject}: expected {' or '.join(dict.fromkeys(wanted))}, not {describe(node)}{_near(errors, node)}"
+        return f"{name}: {_lower(errors[0]['msg'])}"
+    return f"{name}: expected {' or '.join(dict.fromkeys(wanted))}, not {describe(node)}{_near(errors, node)}"
 
 
 def _near(errors: list[ErrorDetails], node: Node) -> str:

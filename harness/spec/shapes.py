@@ -15,8 +15,18 @@ from harness.core.segment import LengthUnit
 NAME = r"^\w(?:[\w.-]*\w)?$"
 """Names of candidates, data sets, segmentations and checks; they stand in test ids and file names."""
 
+SUITE_NAME = r"^[\w-]+$"
+REFERENCE = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+REQUIREMENT = r"^(?:env:[A-Za-z_]\w*|[A-Za-z_][\w.-]*)$"
+FORMS = {
+    SUITE_NAME: "a name of letters, digits, - and _",
+    REFERENCE: "module:function",
+    REQUIREMENT: "network, gpu, env:NAME or the name of a library",
+}
+"""What messages call texts of these forms."""
+
 Text = Annotated[str, StringConstraints(min_length=1)]
-Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"), Field(examples=["prep:encode"])]
+Reference = Annotated[str, StringConstraints(pattern=REFERENCE), Field(examples=["prep:encode"])]
 Count = Annotated[int, Field(ge=1)]
 
 DType = Literal["float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool", "str"]
@@ -32,10 +42,10 @@ class HeadShape(Parameters):
     """The keys at the top that are neither models, data nor checks."""
 
     schema_: Literal[1] = Field(alias="schema", description="Version of the suite language.")
-    suite: Annotated[str, StringConstraints(pattern=r"^[\w-]+$")] = Field(description="Its name: letters, digits, - and _.")
+    suite: Annotated[str, StringConstraints(pattern=SUITE_NAME)] = Field(description="Its name: letters, digits, - and _.")
     about: str = Field("", description="What the suite asks, for people.")
     report: ReportShape = ReportShape()
-    requires: tuple[Annotated[str, StringConstraints(pattern=r"^(?:env:[A-Za-z_]\w*|[A-Za-z_][\w.-]*)$")], ...] = Field(
+    requires: tuple[Annotated[str, StringConstraints(pattern=REQUIREMENT)], ...] = Field(
         (), description="What must be there, else the suite is skipped: network, gpu, env:NAME, or a library such as torch."
     )
 

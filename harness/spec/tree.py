@@ -134,6 +134,6 @@ def describe(node: Node) -> str:
             return "this"
         case Leaf(text=text, value=value):
             if value is None:
-                return "nothing" if not text else text
+                return text or "nothing"
             shown = text if len(text) <= 40 else text[:37] + "…"
             return repr(shown) if isinstance(value, str) else shown

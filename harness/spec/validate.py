@@ -13,7 +13,7 @@ from harness.errors import HarnessError
 from harness.spec.annotations import known_keys
 from harness.spec.faults import Faults, unknown_key
 from harness.spec.scalars_by_type import not_numbers, text_positions
-from harness.spec.sentences import sentence
+from harness.spec.sentences import sentence, subject
 from harness.spec.tree import Entry, Items, Leaf, Node, Path, Place, Table, leaves, plain
 
 M = TypeVar("M", bound=BaseModel)
@@ -130,7 +130,7 @@ def _grouped(problems: list[_Problem]) -> dict[Path, list[_Problem]]:
             unions.setdefault(problem.union, {}).setdefault(problem.branch, []).append(problem)
     for path, branches in unions.items():
         deeper = [group for group in branches.values() if any(len(problem.path) > len(path) for problem in group)]
-        kept += min(deeper, key=len) if deeper else [problem for group in branches.values() for problem in group]
+        kept += sorted(deeper, key=len)[0] if deeper else [problem for group in branches.values() for problem in group]
     groups: dict[Path, list[_Problem]] = {}
     for problem in kept:
         groups.setdefault(problem.path, []).append(problem)
@@ -148,9 +148,9 @@ def _report(model: type[BaseModel], path: Path, group: list[_Problem], faults: F
             entry = _entry(first.node, path[-1]) or Entry(first.owner, first.node)
             faults.add(entry.place, unknown_key(str(path[-1]), known, where))
         case _:
-            key = path[-1] if path else what
+            name = subject(path) if path else what
             place = first.owner if isinstance(first.node, Table) or _says_nothing(first.node) else first.node.place
-            faults.add(place, sentence(key, [problem.error for problem in group], first.node))
+            faults.add(place, sentence(name, [problem.error for problem in group], first.node))
 
 
 def _entry(node: Node, key: str | int) -> Entry | None:

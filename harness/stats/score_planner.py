@@ -6,13 +6,17 @@ candidate that truly lost nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.stats.distributions import normal_quantile, t_quantile
 from harness.stats.numbers import Array, Floats, Number, apart, check_counts, check_level, together
 from harness.stats.sample_size import POWER
+
+_MOST = 1e15
 
 
 def required_n_paired(omega_squared: float, difference: float, alpha: float = 0.05, power: float = POWER) -> int:
@@ -52,10 +56,31 @@ def needs_more_scores(n: Number, mean: Number, sd: Number, reach: Number, margin
     (n, mean, sd, reach, m), scalar = together(n, mean, sd, reach, margin)
     mean, sd = np.where(n > 0, mean, 0.0), np.where(n > 1, sd, 0.0)
     check_counts(n=n, sd=sd, reach=reach, margin=m)
-    answers: list[int | None] = [None] * len(n)
-    for i in np.flatnonzero((m > 0) & ((-mean < m) | (n == 0))):
-        answers[i] = _more(float(n[i]), float(mean[i]), float(sd[i]), float(reach[i]), float(m[i]))
-    return answers[0] if scalar else tuple(answers)
+    open_ = (m > 0) & ((-mean < m) | (n == 0))
+    answers = np.full(len(n), np.nan)
+    answers[open_] = _more(n[open_], mean[open_], sd[open_], reach[open_], m[open_])
+    numbers = tuple(None if np.isnan(count) else int(count) for count in answers)
+    return numbers[0] if scalar else numbers
+
+
+def _more(n: Floats, mean: Floats, sd: Floats, reach: Floats, margin: Floats) -> Floats:
+    """Further examples; the spread counts one example at full reach more than was seen, as the flip rate counts one flip more."""
+    spread = np.sqrt((np.maximum(n - 1, 0) * sd * sd + reach * reach) / np.maximum(n, 1))
+    more = _fewest(n, lambda total: _provable(total, spread, reach, POWER, 0.90) <= margin)
+    carried = _fewest(n, lambda total: _provable(total, spread, reach, 0.5, 0.90) - mean * n / total <= margin)
+    return np.where(more >= 1, more, np.maximum(carried, 1.0))
+
+
+def _fewest(n: Floats, enough: Callable[[Floats], NDArray[np.bool_]]) -> Floats:
+    """The fewest further examples with which `enough` holds; 0 when it holds already."""
+    low, high = np.full_like(n, -1.0), np.maximum(n, 1.0)
+    while (short := ~enough(n + high)).any() and high.max() < _MOST:
+        low, high = np.where(short, high, low), np.where(short, 2 * high, high)
+    while (high - low > 1).any():
+        middle = np.floor((low + high) / 2)
+        done = enough(n + middle)
+        low, high = np.where(done, low, middle), np.where(done, middle, high)
+    return high
 
 
 def _provable(n: Floats, sd: Floats, reach: Floats, power: float, level: float) -> Floats:

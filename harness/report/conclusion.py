@@ -84,17 +84,31 @@ def _result(candidate: str, groups: Sequence[CheckGroup]) -> CandidateResult:
     return CandidateResult(candidate, Decision.MAY_SHIP, Standing.PASS, tuple(groups))
 
 
+@dataclass(frozen=True)
+class Headline:
+    """A suite's result: who and what (`int4 must not ship`), why, and what becomes of the other candidates; "" for none."""
+
+    decision: str
+    why: str = ""
+    others: str = ""
+
+
 def headline(record: SuiteRecord) -> str:
     """One sentence without a full stop: the worst candidate with its worst finding, then what becomes of the others."""
+    parts = headline_parts(record)
+    return parts.decision + (f": {parts.why}" if parts.why else "") + (f"; {parts.others}" if parts.others else "")
+
+
+def headline_parts(record: SuiteRecord) -> Headline:
+    """The same in its parts."""
     results = candidate_results(record)
     if not results:
-        return "nothing was judged"
+        return Headline("nothing was judged")
     worst = min(results, key=lambda result: list(Decision).index(result.decision))
     if worst.decision.good:
-        return _others(results, record.partial) + _unproven_note(results)
+        return Headline(_others(results, record.partial) + _unproven_note(results))
     others = [result for result in results if result is not worst]
-    tail = f"; {_others(others, record.partial)}" if others else ""
-    return f"{one_line(worst.candidate, 80)} {worst.decision.phrase()}: {_findings(worst)}{tail}"
+    return Headline(f"{one_line(worst.candidate, 80)} {worst.decision.phrase()}", _findings(worst), _others(others, record.partial))
 
 
 def _others(results: Sequence[CandidateResult], partial: bool) -> str:

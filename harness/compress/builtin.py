@@ -1,0 +1,15 @@
+"""The techniques that come with the harness."""
+
+from __future__ import annotations
+
+from harness.catalogue import Kind
+from harness.compress.cast import Cast
+from harness.compress.parameters import CastParameters, QuantizeParameters
+from harness.compress.quantize import Quantize
+from harness.ports.compress import Technique
+
+TECHNIQUES: tuple[Kind[Technique], ...] = (
+    Kind("quantize", QuantizeParameters, Quantize()),
+    Kind("cast", CastParameters, Cast(), shorthand="to"),
+)
+"""Every built-in technique."""

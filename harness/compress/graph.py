@@ -1,0 +1,176 @@
+"""Reading, tidying and writing ONNX models. onnx is imported late: only a process that makes a model needs it."""
+
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import ModelError
+
+ModelProto = Any
+"""An `onnx.ModelProto`."""
+
+LARGEST_FILE = 1_900_000_000
+"""Bytes above which weights go to a file of their own: a protobuf message cannot exceed 2 GiB."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """One place where a weight is used: input number `position` of a node."""
+
+    op: str
+    node: str
+    position: int
+    transposed: bool = False
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A floating-point initializer with more than one element, and where it is used."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    uses: tuple[Use, ...]
+
+
+def read(path: Path) -> ModelProto:
+    """The model with all its weights, external data included; `ModelError` when it cannot be read."""
+    import onnx
+
+    try:
+        return onnx.load(str(path))
+    except Exception as error:
+        raise ModelError(f"{path} cannot be read as ONNX ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})") from error
+
+
+def write(model: ModelProto, path: Path) -> None:
+    """Write it, deterministically; weights go to `<name>.data` beside it when one file cannot hold them."""
+    import onnx
+
+    if model.ByteSize() > LARGEST_FILE:
+        onnx.save(model, str(path), save_as_external_data=True, location=f"{path.name}.data", size_threshold=1024)
+    else:
+        path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def tidy(model: ModelProto) -> ModelProto:
+    """Remove what tells nothing about the answers and differs between machines or misleads tools; returns the same model.
+
+    Shapes of inner values (`value_info`) go because a quantizer that transposes a weight leaves its old shape there.
+    Metadata go because exporters put file names and line numbers into them. Unused operator sets go. Weights in Constant
+    nodes become initializers, and nodes without a name get one, so that both can be named in `exclude` and in reports.
+    """
+    graph = model.graph
+    del graph.value_info[:]
+    del model.metadata_props[:]
+    del graph.metadata_props[:]
+    _lift_constants(graph)
+    taken = {node.name for node in graph.node}
+    for number, node in enumerate(graph.node):
+        del node.metadata_props[:]
+        node.doc_string = ""
+        if not node.name:
+            node.name = f"{node.op_type}_{number}"
+            while node.name in taken:
+                node.name += "_"
+            taken.add(node.name)
+    for holder in (*graph.input, *graph.output, *graph.initializer):
+        del holder.metadata_props[:]
+    used = {node.domain or "" for node in _nodes(graph)} | {node.domain or "" for function in model.functions for node in function.node}
+    kept = [entry for entry in model.opset_import if (entry.domain in used) or entry.domain in ("", "ai.onnx")]
+    if len(kept) < len(model.opset_import):
+        copies = [(entry.domain, entry.version) for entry in kept]
+        del model.opset_import[:]
+        for domain, version in copies:
+            model.opset_import.add(domain=domain, version=version)
+    return model
+
+
+def array_of(tensor: Any) -> NDArray[Any]:
+    """The values of an initializer."""
+    from onnx import numpy_helper
+
+    return np.asarray(numpy_helper.to_array(tensor))
+
+
+def initializers(model: ModelProto) -> dict[str, Any]:
+    """The initializers of the main graph by name."""
+    return {tensor.name: tensor for tensor in model.graph.initializer}
+
+
+def weights(model: ModelProto) -> tuple[Weight, ...]:
+    """Every floating-point initializer of more than one element, in file order."""
+    from onnx import TensorProto
+
+    names = {TensorProto.FLOAT: "float32", TensorProto.FLOAT16: "float16", TensorProto.BFLOAT16: "bfloat16", TensorProto.DOUBLE: "float64"}
+    uses: dict[str, list[Use]] = defaultdict(list)
+    for node in _nodes(model.graph):
+        transposed = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
+        for position, name in enumerate(node.input):
+            uses[name].append(Use(node.op_type, node.name, position, transposed))
+    return tuple(
+        Weight(tensor.name, tuple(tensor.dims), names[tensor.data_type], tuple(uses[tensor.name]))
+        for tensor in model.graph.initializer
+        if tensor.data_type in names and int(np.prod(tensor.dims)) > 1
+    )
+
+
+def refuse_not_finite(model: ModelProto, step: str) -> None:
+    """`ModelError` that names the first weight holding NaN or Inf: no technique can keep what is not there."""
+    tensors = initializers(model)
+    for weight in weights(model):
+        bad = int(np.count_nonzero(~np.isfinite(array_of(tensors[weight.name]).astype(np.float64))))
+        if bad:
+            raise ModelError(f"{step}: weight {weight.name!r} holds {bad} value(s) that are NaN or infinite; repair the original first")
+
+
+def excluded_nodes(model: ModelProto, exclude: Iterable[str]) -> frozenset[str]:
+    """Nodes meant by `exclude`, given by their own names or by those of their weights; an unknown name is a `ModelError`."""
+    nodes = {node.name for node in model.graph.node}
+    users = {weight.name: [use.node for use in weight.uses] for weight in weights(model)}
+    chosen: set[str] = set()
+    for name in exclude:
+        if name in nodes:
+            chosen.add(name)
+        elif name in users:
+            chosen.update(users[name])
+        else:
+            near = difflib.get_close_matches(name, [*users, *sorted(nodes)], n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]!r}?" if near else f"its weights are {', '.join(sorted(users)[:8])}"
+            raise ModelError(f"exclude: the model has no node or weight called {name!r}; {hint}")
+    return frozenset(chosen)
+
+
+def _lift_constants(graph: Any) -> None:
+    kept = []
+    for node in graph.node:
+        value = next((attribute.t for attribute in node.attribute if attribute.name == "value"), None)
+        if node.op_type == "Constant" and value is not None and len(node.output) == 1:
+            tensor = graph.initializer.add()
+            tensor.CopyFrom(value)
+            tensor.name = node.output[0]
+        else:
+            kept.append(node)
+    if len(kept) < len(graph.node):
+        copies = [type(node).FromString(node.SerializeToString()) for node in kept]
+        del graph.node[:]
+        graph.node.extend(copies)
+
+
+def _nodes(graph: Any) -> Iterable[Any]:
+    """All nodes, those of inner graphs (If, Loop) included."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                yield from _nodes(inner)

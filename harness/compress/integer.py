@@ -1,0 +1,145 @@
+"""8-bit arithmetic by ONNX Runtime's own quantizer: dynamic and static."""
+
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.compress import graph
+from harness.compress.calibration import Batch
+from harness.compress.graph import ModelProto
+from harness.compress.parameters import QuantizeParameters
+from harness.errors import ModelError
+from harness.ports.compress import Layer
+
+
+def prepared(model: ModelProto, scratch: Path) -> ModelProto:
+    """The same model with constants folded and normalisations fused, as the quantizer wants it.
+
+    The quantizer's symbolic shape inference is skipped: it fails on some exported transformers, and nothing here needs it.
+    """
+    from onnxruntime.quantization import shape_inference
+
+    before, after = scratch / "before.onnx", scratch / "prepared.onnx"
+    graph.write(model, before)
+    large = model.ByteSize() > graph.LARGEST_FILE
+    with _quiet("prepare"):
+        shape_inference.quant_pre_process(str(before), str(after), skip_symbolic_shape=True, save_as_external_data=large)
+    return graph.tidy(graph.read(after))
+
+
+def quantize_dynamic(model: ModelProto, parameters: QuantizeParameters, excluded: frozenset[str], scratch: Path) -> ModelProto:
+    """8-bit weights; activations are quantized batch by batch when the model runs."""
+    from onnxruntime.quantization import QuantType
+    from onnxruntime.quantization import quantize_dynamic as ort_dynamic
+
+    source, target = scratch / "source.onnx", scratch / "dynamic.onnx"
+    graph.write(model, source)
+    with _quiet("quantize dynamically"):
+        ort_dynamic(
+            str(source),
+            str(target),
+            per_channel=parameters.per == "channel",
+            weight_type=QuantType.QInt8 if parameters.weights == "s8" else QuantType.QUInt8,
+            nodes_to_exclude=sorted(excluded),
+            use_external_data_format=model.ByteSize() > graph.LARGEST_FILE,
+        )
+    return graph.tidy(graph.read(target))
+
+
+def quantize_static(
+    model: ModelProto, parameters: QuantizeParameters, excluded: frozenset[str], batches: list[Batch], scratch: Path
+) -> ModelProto:
+    """8-bit weights and activations, whose ranges come from the calibration batches."""
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType
+    from onnxruntime.quantization import quantize_static as ort_static
+
+    methods = {
+        "minmax": CalibrationMethod.MinMax,
+        "entropy": CalibrationMethod.Entropy,
+        "percentile": CalibrationMethod.Percentile,
+    }
+    types = {"s8": QuantType.QInt8, "u8": QuantType.QUInt8}
+    source, target = scratch / "source.onnx", scratch / "static.onnx"
+    graph.write(model, source)
+    with _quiet("quantize statically"):
+        ort_static(
+            str(source),
+            str(target),
+            _reader(batches),
+            quant_format=QuantFormat.QDQ,
+            per_channel=parameters.per == "channel",
+            activation_type=types[parameters.activations],
+            weight_type=types[parameters.weights],
+            calibrate_method=methods[parameters.method],
+            nodes_to_exclude=sorted(excluded),
+            use_external_data_format=model.ByteSize() > graph.LARGEST_FILE,
+        )
+    return graph.tidy(graph.read(target))
+
+
+def layers(before: ModelProto, after: ModelProto, excluded: frozenset[str]) -> list[Layer]:
+    """What became of each weight, read from the file that came out."""
+    from onnx import TensorProto
+
+    kinds = {TensorProto.INT8: "int8", TensorProto.UINT8: "uint8", TensorProto.INT32: "int32"}
+    found = graph.initializers(after)
+    report = []
+    for weight in graph.weights(before):
+        stored = found.get(f"{weight.name}_quantized")
+        if stored is not None and weight.name not in found and stored.data_type in kinds:
+            scale = next((found[name] for name in (f"{weight.name}_scale", f"{weight.name}_quantized_scale") if name in found), None)
+            scales = 1
+            for length in scale.dims if scale is not None else ():
+                scales *= length
+            report.append(Layer(weight.name, weight.shape, done=f"{kinds[stored.data_type]}, {'one scale' if scales == 1 else f'{scales:,} scales'}"))
+        else:
+            report.append(Layer(weight.name, weight.shape, reason=_reason(weight, excluded)))
+    return report
+
+
+def _reason(weight: graph.Weight, excluded: frozenset[str]) -> str:
+    if any(use.node in excluded for use in weight.uses):
+        return "excluded"
+    if len(weight.shape) < 2:
+        return "one dimension: a bias or a scale"
+    users = ", ".join(sorted({use.op for use in weight.uses})) or "nothing"
+    return f"used by {users}, which this mode leaves alone"
+
+
+def _reader(batches: list[Batch]) -> Any:
+    from onnxruntime.quantization import CalibrationDataReader
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]  # the library ships no types
+        """The batches, one after the other."""
+
+        def __init__(self) -> None:
+            self._batches = iter(batches)
+
+        def get_next(self) -> Batch | None:
+            return next(self._batches, None)
+
+    return Reader()
+
+
+@contextlib.contextmanager
+def _quiet(what: str) -> Iterator[None]:
+    """Keep the quantizer's prints and warnings to itself, and turn what it raises into a `ModelError`."""
+    previous = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    except Exception as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
+        raise ModelError(f"ONNX Runtime's quantizer could not {what} the model: {type(error).__name__}: {first}") from error
+    finally:
+        logging.disable(previous)

@@ -1,0 +1,177 @@
+"""The harness's side of one worker process."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from typing import Any, BinaryIO, cast
+
+from harness.errors import ModelError
+from harness.models.job import Job
+from harness.models.protocol import Frame, read_frame, write_frame
+
+LOAD_TIMEOUT = 600.0
+"""Seconds a model may take to load, the import of its runtime included."""
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+# The parent's import path is handed on, so that whatever it found (an editable install, a test's folder) the worker finds.
+_START = "import sys; sys.path += [p for p in sys.argv[2:] if p not in sys.path]; from harness.models.worker import main; main()"
+
+_log = logging.getLogger(__name__)
+
+
+class WorkerDiedError(Exception):
+    """The worker ended. `cause` says how: `was killed by SIGSEGV`, `ended with exit status 3`."""
+
+    def __init__(self, cause: str, last_line: str) -> None:
+        self.cause = cause
+        super().__init__(f"{cause}; last line it printed: {last_line}" if last_line else cause)
+
+
+class WorkerProcess:
+    """A running worker. Frames go out and come in by threads, so that neither side ever waits for a full pipe.
+
+    Use as a context manager: leaving it ends the process and everything it started.
+    """
+
+    def __init__(self, job: Job, *, only_weigh: bool = False) -> None:
+        self._name = job.name
+        self._process = _start(job.threads)
+        self._outgoing: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+        self._incoming: queue.SimpleQueue[tuple[float, Frame | None]] = queue.SimpleQueue()
+        self._lines: deque[str] = deque(maxlen=20)
+        self._threads = [
+            threading.Thread(target=target, daemon=True, name=f"worker-{name}")
+            for name, target in (("requests", self._write), ("replies", self._read), ("log", self._listen))
+        ]
+        for thread in self._threads:
+            thread.start()
+        self.send(Frame({"is": "job", "job": job.as_json(), "only_weigh": only_weigh}))
+
+    def __enter__(self) -> WorkerProcess:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.close()
+
+    def ready(self) -> float:
+        """Wait until the model is loaded; seconds that took. `ModelError` when it cannot be."""
+        try:
+            received = self.receive(LOAD_TIMEOUT)
+        except WorkerDiedError as error:
+            raise ModelError(f"model {self._name!r}: loading it {error}") from error
+        if received is None:
+            raise ModelError(f"model {self._name!r}: loading it took more than {LOAD_TIMEOUT:g} s")
+        return float(self._usable(received[1]).head["load_seconds"])
+
+    def ask(self, what: str, timeout: float) -> dict[str, Any]:
+        """The reply to a request without data; `ModelError` when there is none."""
+        self.send(Frame({"is": what}))
+        try:
+            received = self.receive(timeout)
+        except WorkerDiedError as error:
+            raise ModelError(f"model {self._name!r}: its worker {error}") from error
+        if received is None:
+            raise ModelError(f"model {self._name!r}: no answer within {timeout:g} s")
+        return dict(self._usable(received[1]).head)
+
+    def _usable(self, frame: Frame) -> Frame:
+        if frame.kind == "unusable":
+            raise ModelError(f"model {self._name!r}: {frame.head['message']}")
+        return frame
+
+    def send(self, frame: Frame) -> None:
+        """Send a frame, without waiting."""
+        self._outgoing.put(frame)
+
+    def receive(self, timeout: float) -> tuple[float, Frame] | None:
+        """The next frame with the `time.monotonic()` at which it came; None after `timeout` seconds.
+
+        Raises `WorkerDiedError` when no more will come.
+        """
+        try:
+            at, frame = self._incoming.get(timeout=max(0.0, timeout))
+        except queue.Empty:
+            return None
+        if frame is None:
+            self._incoming.put((at, None))
+            raise WorkerDiedError(self._cause(), self._last_line())
+        return at, frame
+
+    def close(self) -> None:
+        """End the worker and what it started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._outgoing.put(None)
+        self._process.wait()
+        for thread in self._threads:
+            thread.join(timeout=5)
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+    def _cause(self) -> str:
+        try:
+            status = self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return "closed its end of the pipe"
+        if status >= 0:
+            return f"ended with exit status {status}"
+        hint = " (out of memory?)" if status == -signal.SIGKILL else ""
+        return f"was killed by {signal.Signals(-status).name}{hint}"
+
+    def _last_line(self) -> str:
+        self._threads[2].join(timeout=1)
+        return next((line for line in reversed(self._lines) if line), "")
+
+    def _write(self) -> None:
+        assert self._process.stdin is not None
+        while (frame := self._outgoing.get()) is not None:
+            try:
+                write_frame(self._process.stdin.fileno(), frame)
+            except (BrokenPipeError, ValueError, OSError):
+                return
+
+    def _read(self) -> None:
+        frame: Frame | None = None
+        with contextlib.suppress(ValueError, OSError):
+            while (frame := read_frame(cast(BinaryIO, self._process.stdout))) is not None:
+                self._incoming.put((time.monotonic(), frame))
+        self._incoming.put((time.monotonic(), None))
+
+    def _listen(self) -> None:
+        assert self._process.stderr is not None
+        with contextlib.suppress(ValueError, OSError):
+            for line in self._process.stderr:
+                text = line.decode(errors="replace").rstrip()
+                self._lines.append(text[:300])
+                _log.debug("%s: %s", self._name, text)
+
+
+def _start(threads: int) -> subprocess.Popen[bytes]:
+    environment = {
+        **os.environ,
+        **dict.fromkeys(_THREAD_VARIABLES, str(threads)),
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONHASHSEED": "0",
+        "PYTHONUNBUFFERED": "1",
+    }
+    path = [entry or os.getcwd() for entry in sys.path]
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", _START, str(os.getpid()), *path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        # A group of its own: Ctrl-C reaches the harness alone, and ending the group ends what the model started.
+        start_new_session=True,
+    )

@@ -1,0 +1,73 @@
+"""PyTorch models: a factory and its weights, or an exported program.
+
+PyTorch is imported when a model is loaded or counted, not before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.arrays.footprint import Weights
+from harness.errors import MissingDependencyError
+from harness.models.files import existing
+from harness.models.parameters import TorchParameters
+from harness.ports.model import Model
+
+
+class TorchAdapter:
+    """The kind `torch`."""
+
+    def files(self, parameters: TorchParameters, root: Path) -> tuple[Path, ...]:
+        """The weights, or the program."""
+        if parameters.program is not None:
+            return (existing(parameters.program, root, "exported program"),)
+        assert parameters.weights is not None
+        return (existing(parameters.weights, root, "weights file"),)
+
+    def modules(self, parameters: TorchParameters) -> tuple[str, ...]:
+        """The factory."""
+        return (parameters.factory,) if parameters.factory else ()
+
+    def distributions(self) -> tuple[str, ...]:
+        """PyTorch, and torchao, whose tensors weights may be."""
+        return ("torch", "torchao")
+
+    def identity(self, parameters: TorchParameters) -> Mapping[str, str]:
+        """Factory, arguments, threads and device."""
+        return {
+            "factory": parameters.factory or "",
+            "kwargs": json.dumps(parameters.kwargs, sort_keys=True, default=repr),
+            "threads": str(parameters.threads),
+            "device": parameters.device,
+        }
+
+    def load(self, parameters: TorchParameters, root: Path) -> Model:
+        """The model in evaluation mode, on its device."""
+        _require_torch()
+        from harness.models import torch_module, torch_program  # noqa: PLC0415
+
+        path = self.files(parameters, root)[0]
+        device = torch_module.prepared_device(parameters)
+        if parameters.program is not None:
+            return torch_program.load_program(path, device)
+        return torch_module.TorchModule(torch_module.build(parameters, root, path), device)
+
+    def weights(self, parameters: TorchParameters, root: Path) -> Weights | None:
+        """Counts over its parameters; see `harness.models.torch_weights`."""
+        _require_torch()
+        from harness.models import torch_module, torch_program, torch_weights  # noqa: PLC0415
+
+        path = self.files(parameters, root)[0]
+        device = torch_module.prepared_device(parameters)
+        if parameters.program is not None:
+            return torch_weights.count_weights(torch_program.load_program(path, device).exported)
+        return torch_weights.count_weights(torch_module.build(parameters, root, path))
+
+
+def _require_torch() -> None:
+    try:
+        import torch  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise MissingDependencyError("torch", "torch", "running a torch model") from error

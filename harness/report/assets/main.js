@@ -1,0 +1,7 @@
+"use strict";
+const DATA = read();
+forest(DATA);
+table(DATA);
+// Paper cannot be unfolded.
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
+document.documentElement.dataset.ready = "true";

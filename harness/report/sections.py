@@ -1,0 +1,226 @@
+"""What each section of the page shows. A section is a builder here and a template of the same name; None leaves it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.core.run import RunRecord, SuiteRecord
+from harness.core.verdict import Verdict
+from harness.report.extras import ReportExtras
+from harness.report.figures import figure_row, footprint_table
+from harness.report.conclusion import CandidateResult, candidate_results, group_headline, group_leader
+from harness.report.history import TrendPoint
+from harness.report.numbers import Texts, texts
+from harness.report.standing import CheckGroup, Standing, standing_of, word_of, worst_first
+from harness.report.trend import Sparkline, sparkline
+
+_MOST_FINDINGS = 20
+_MOST_EXAMPLES = 12
+_MOST_FIGURES = 30
+_OPEN = (Standing.SUSPECT, Standing.WARNED)
+
+Trends = Mapping[str, tuple[TrendPoint, ...]]
+"""Points by item name, oldest first."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything a section may look at."""
+
+    run: RunRecord
+    record: SuiteRecord
+    extras: ReportExtras
+    trends: Trends = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the page: `view` is what its template `section_<key>.html` sees."""
+
+    key: str
+    title: str
+    view: Any
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A verdict with all its words."""
+
+    verdict: Verdict
+    standing: Standing
+    word: str
+    texts: Texts | None
+    figures: tuple[Any, ...]
+    trend: Sparkline | None
+
+
+def sections(material: Material) -> list[Section]:
+    """The sections that have something to show, in the order of the page."""
+    views = ((key, title, build(material)) for key, title, build in _SECTIONS)
+    return [Section(key, title, view) for key, title, view in views if view is not None]
+
+
+def _finding(material: Material, verdict: Verdict) -> Finding:
+    return Finding(
+        verdict=verdict,
+        standing=standing_of(verdict),
+        word=word_of(verdict),
+        texts=texts(verdict.comparison) if verdict.comparison else None,
+        figures=tuple(figure_row(figure) for figure in sorted(verdict.figures, key=lambda figure: figure.met is not False)),
+        trend=sparkline(verdict, material.trends.get(verdict.item_name, ())),
+    )
+
+
+def _standing_verdicts(material: Material, wanted: Callable[[Standing], bool]) -> list[Verdict]:
+    return [verdict for verdict in worst_first(material.record.verdicts) if wanted(standing_of(verdict))]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Some verdicts of one sort, and how many there are in all."""
+
+    shown: tuple[Finding, ...]
+    total: int
+
+
+def _findings(material: Material, wanted: Callable[[Standing], bool], most: int = _MOST_FINDINGS) -> Findings:
+    verdicts = _standing_verdicts(material, wanted)
+    return Findings(tuple(_finding(material, verdict) for verdict in verdicts[:most]), len(verdicts))
+
+
+def _blocking(material: Material) -> tuple[Findings, Findings]:
+    """What blocks, and what is open without blocking."""
+    return _findings(material, lambda s: s.blocks), _findings(material, lambda s: s in _OPEN, 10)
+
+
+def _expected(material: Material) -> Findings | None:
+    found = _findings(material, lambda s: s is Standing.EXPECTED, 10)
+    return found if found.total else None
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One part of a stacked bar, in per cent of its width."""
+
+    key: str
+    label: str
+    x: float
+    width: float
+
+
+@dataclass(frozen=True)
+class CheckCard:
+    """One check of a candidate."""
+
+    group: CheckGroup
+    standing: Standing
+    headline: str
+    finding: Finding | None
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True)
+class CandidateCard:
+    """One candidate."""
+
+    result: CandidateResult
+    checks: tuple[CheckCard, ...]
+
+
+def _candidates(material: Material) -> tuple[CandidateCard, ...] | None:
+    cards = tuple(
+        CandidateCard(result, tuple(_check_card(material, group) for group in result.groups)) for result in candidate_results(material.record)
+    )
+    return cards or None
+
+
+def _check_card(material: Material, group: CheckGroup) -> CheckCard:
+    finding = _finding(material, group.whole) if group.whole else None
+    return CheckCard(group, standing_of(group_leader(group)), group_headline(group), finding, _bars(group))
+
+
+def _bars(group: CheckGroup) -> tuple[Bar, ...]:
+    """How the segments stand, as parts of 100 %."""
+    bars, x = [], 0.0
+    for standing in Standing:
+        count = group.count(standing)
+        if count:
+            width = 100 * count / len(group.segments)
+            bars.append(Bar(standing.key, f"{count:,} {standing.word}", round(x, 3), round(width, 3)))
+            x += width
+    return tuple(bars)
+
+
+def _always(_: Material) -> bool:
+    return True
+
+
+def _plot(material: Material) -> bool | None:
+    return any(verdict.comparison is not None for verdict in material.record.verdicts) or None
+
+
+def _flips(material: Material) -> ReportExtras | None:
+    return material.extras if material.extras.flips else None
+
+
+def _footprint(material: Material) -> Any:
+    return footprint_table(material.extras)
+
+
+def _figures(material: Material) -> Findings | None:
+    verdicts = [verdict for verdict in worst_first(material.record.verdicts) if verdict.figures]
+    if not verdicts:
+        return None
+    return Findings(tuple(_finding(material, verdict) for verdict in verdicts[:_MOST_FIGURES]), len(verdicts))
+
+
+def _examples(material: Material) -> Findings | None:
+    verdicts = [v for v in worst_first(material.record.verdicts) if v.worst_examples and standing_of(v) not in (Standing.PASS, Standing.SKIPPED)]
+    if not verdicts:
+        return None
+    return Findings(tuple(_finding(material, verdict) for verdict in verdicts[:_MOST_EXAMPLES]), len(verdicts))
+
+
+def _trend(material: Material) -> tuple[Finding, ...] | None:
+    """Every check's whole that has a history."""
+    wholes = (verdict for verdict in worst_first(material.record.verdicts) if verdict.segment is None)
+    found = tuple(finding for finding in (_finding(material, verdict) for verdict in wholes) if finding.trend)
+    return found or None
+
+
+@dataclass(frozen=True)
+class Method:
+    """Which intervals were used, in order of how often, and what the words mean."""
+
+    methods: tuple[tuple[str, int], ...]
+    standings: tuple[Standing, ...]
+
+
+def _method(material: Material) -> Method:
+    counts: dict[str, int] = {}
+    for verdict in material.record.verdicts:
+        if verdict.comparison:
+            counts[verdict.comparison.method] = counts.get(verdict.comparison.method, 0) + 1
+    return Method(tuple(sorted(counts.items(), key=lambda item: -item[1])), tuple(Standing))
+
+
+def _environment(material: Material) -> Material:
+    return material
+
+
+_SECTIONS: tuple[tuple[str, str, Callable[[Material], Any]], ...] = (
+    ("candidates", "Candidates", _candidates),
+    ("blocking", "What blocks", _blocking),
+    ("expected", "Expected failures", _expected),
+    ("plot", "Drops against the margin", _plot),
+    ("verdicts", "All verdicts", _always),
+    ("flips", "Flips", _flips),
+    ("figures", "Figures and limits", _figures),
+    ("footprint", "Footprint", _footprint),
+    ("examples", "Worst examples", _examples),
+    ("trend", "Trend", _trend),
+    ("method", "How to read this", _method),
+    ("environment", "Environment and fingerprints", _environment),
+)

@@ -143,7 +143,7 @@ class AgreementCheck:
 def _judge_figure(limit: _Limit, found: Fidelity, floor: Fidelity | None) -> tuple[Figure, Outcome]:
     """One limit against the interval of its figure: outside on both ends FAIL, across INCONCLUSIVE."""
     value, low, high = _interval(limit.name, found)
-    noise = _value(limit.name, floor) if floor is not None else None
+    noise = _finite(_value(limit.name, floor)) if floor is not None else None
     unit = (
         "share" if limit.name in ("flip_rate", "top1_agreement") else "dB" if limit.name == "sqnr" else "nats" if "kl" in limit.name else ""
     )
@@ -151,6 +151,8 @@ def _judge_figure(limit: _Limit, found: Fidelity, floor: Fidelity | None) -> tup
     if value is None:
         missing = Figure(limit.name, None, None, unit, limit.text, None, note="not measurable from these outputs")
         return missing, Outcome.ERROR
+    if np.isinf(value):
+        return Figure(limit.name, noise, None, unit, limit.text, True, note="the outputs are identical"), Outcome.PASS
     if low is None or high is None:
         low = high = value
     inside = high <= limit.limit if limit.kind == "max" else low >= limit.limit
@@ -183,14 +185,19 @@ def _value(name: str, found: Fidelity) -> float | None:
     return float(np.mean(value)) if isinstance(value, np.ndarray) else float(value)
 
 
+def _finite(value: float | None) -> float | None:
+    """None for the infinite ratio of identical outputs."""
+    return None if value is None or np.isinf(value) else value
+
+
 def _unlimited(found: Fidelity, floor: Fidelity | None, limited: set[str]) -> list[Figure]:
     """The figures on which the suite sets no limit, for the report."""
     figures = []
     for name in ("flip_rate", "top1_agreement", "kl", "kl_p99", "cosine", "sqnr", "right_answer_change"):
         value = _value(name, found)
-        if name in limited or value is None:
+        if name in limited or value is None or np.isinf(value):
             continue
-        noise = _value(name, floor) if floor is not None else None
+        noise = _finite(_value(name, floor)) if floor is not None else None
         figures.append(Figure(name, noise, value, note="" if noise is None else f"noise floor {noise:.4g}"))
     return figures
 

@@ -156,7 +156,7 @@ def _limited(quantity: _Quantity, limit_name: str, limit: object, before: float 
         if before is None or after is None or before <= 0:
             return Figure(quantity.name, before, after, quantity.unit, text)
         reduction = 1 - after / before
-        met = reduction >= limit.amount
+        met = after <= before * (1 - limit.amount) * (1 + 1e-9)
         moved = f"{abs(reduction):.1%} {'smaller' if reduction >= 0 else 'larger'}"
         note = f"{quantity.name} {quantity.write(before)} → {quantity.write(after)}, {moved} ({'' if met else 'not '}{text})"
         return Figure(quantity.name, before, after, quantity.unit, text, met, note=note)

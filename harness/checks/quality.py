@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from pydantic import Field
 
 from harness import stats
 from harness.arrays.outputs import Outputs
+from harness.arrays.targets import Targets
 from harness.catalogue.parameters import ChangeField
 from harness.catalogue.refs import MetricRef
 from harness.checks.binary import BinaryEvaluator
@@ -23,11 +25,16 @@ from harness.checks.scored import ScoreEvaluator
 from harness.checks.table import Evaluator
 from harness.checks.trust import distrust, error_everywhere, invalid_everywhere, with_failures
 from harness.checks.whole_set import AurocEvaluator, StatisticEvaluator
+from harness.core.models import Task
+from harness.core.outcome import Outcome
 from harness.core.segment import SegmentRule
 from harness.core.units import Change
 from harness.core.verdict import Verdict
 from harness.errors import MeasurementError, UsageError
 from harness.metrics.metric import MeanMetric, Metric, MetricInfo, RankStatistic, Statistic, WholeMetric
+
+ENOUGH_POWER = 0.80
+"""A gate through which a model that lost nothing passes less often is underpowered."""
 
 
 class QualityParameters(CommonParameters):
@@ -74,7 +81,34 @@ class QualityCheck:
         verdicts = judge(
             evaluator, len(material.examples), rules, segmentations, worst_reader(material), standing, dict(material.minimum_sizes)
         )
-        return with_failures(verdicts, material.outputs)
+        whole = self._with_chance_warning(self._with_power(verdicts[0]), material.examples.targets)
+        return with_failures((whole, *verdicts[1:]), material.outputs)
+
+    def _with_power(self, whole: Verdict) -> Verdict:
+        """Says when the gate, not the model, is to blame for an INCONCLUSIVE."""
+        found = whole.comparison
+        if whole.outcome is not Outcome.INCONCLUSIVE or found is None or found.gained is None or found.lost is None:
+            return whole
+        note = self.power(found.n, None, (found.gained + found.lost + 1) / (found.n + 2))
+        if note is None or note.power is None or note.power >= ENOUGH_POWER:
+            return whole
+        return replace(whole, reason=f"underpowered gate, a perfect model passes in {note.power:.0%} of runs: {whole.reason}")
+
+    def _with_chance_warning(self, whole: Verdict, targets: Targets) -> Verdict:
+        """Warns when the original is not provably better than always giving the most frequent answer: then labels or inputs are mixed up."""
+        found = whole.comparison
+        if found is None or self.metric.info.name != "accuracy" or found.original.low is None:
+            return whole
+        if targets.task not in (Task.BINARY, Task.MULTICLASS):
+            return whole
+        majority = float(np.bincount(targets.values.astype(np.int64)).max() / len(targets.values))
+        if found.original.low > majority or majority == 1:
+            return whole
+        warning = (
+            f"the original is right on {found.original.value:.1%}, not provably better than always giving the most frequent answer ({majority:.1%}): "
+            "look at the order of the labels, the preprocessing and the output's name"
+        )
+        return replace(whole, warnings=(*whole.warnings, warning))
 
     def rules(self, material: Material) -> Rules:
         """How this check decides."""

@@ -48,7 +48,9 @@ def _check_names(batch: Batch, model: ModelProto, data: str) -> None:
     weights = {tensor.name for tensor in model.graph.initializer}
     wanted = [entry.name for entry in model.graph.input if entry.name not in weights]
     if sorted(batch) != sorted(wanted):
-        raise ModelError(f"calibration: data set {data!r} gives the tensors {sorted(batch)}, and the model takes {sorted(wanted)}; see input:")
+        raise ModelError(
+            f"calibration: data set {data!r} gives the tensors {sorted(batch)}, and the model takes {sorted(wanted)}; see input:"
+        )
 
 
 def _check_finite(batches: list[Batch], data: str) -> None:

@@ -56,7 +56,7 @@ def _half(model: ModelProto) -> ModelProto:
         sys.path[:] = path
     large = model.ByteSize() > graph.LARGEST_FILE
     made = convert_float_to_float16(model, keep_io_types=True, disable_shape_infer=large)
-    ONNXModel(made).topological_sort(is_deterministic=True)
+    ONNXModel(made).topological_sort()
     return graph.tidy(made)
 
 

@@ -50,7 +50,9 @@ def read(path: Path) -> ModelProto:
     try:
         return onnx.load(str(path))
     except Exception as error:
-        raise ModelError(f"{path} cannot be read as ONNX ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})") from error
+        raise ModelError(
+            f"{path} cannot be read as ONNX ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})"
+        ) from error
 
 
 def write(model: ModelProto, path: Path) -> None:

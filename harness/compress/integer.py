@@ -99,7 +99,9 @@ def layers(before: ModelProto, after: ModelProto, excluded: frozenset[str]) -> l
             scales = 1
             for length in scale.dims if scale is not None else ():
                 scales *= length
-            report.append(Layer(weight.name, weight.shape, done=f"{kinds[stored.data_type]}, {'one scale' if scales == 1 else f'{scales:,} scales'}"))
+            report.append(
+                Layer(weight.name, weight.shape, done=f"{kinds[stored.data_type]}, {'one scale' if scales == 1 else f'{scales:,} scales'}")
+            )
         else:
             report.append(Layer(weight.name, weight.shape, reason=_reason(weight, excluded)))
     return report

@@ -119,7 +119,9 @@ def _at_least(model: ModelProto, opset: int, version: int) -> ModelProto:
                 model = onnx.version_converter.convert_version(model, opset)
         except Exception as error:
             first = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ModelError(f"the model uses operator set {current} and cannot be brought to {opset}, which these bits need: {first}") from error
+            raise ModelError(
+                f"the model uses operator set {current} and cannot be brought to {opset}, which these bits need: {first}"
+            ) from error
         graph.tidy(model)
     model.ir_version = max(model.ir_version, version)
     return model

@@ -6,6 +6,7 @@ therefore refused. All parsers raise `ValueError` with one sentence that says wh
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -72,7 +73,7 @@ def parse_ratio(text: object) -> float:
 def parse_bytes(text: object) -> int:
     """`"500MB"` → 500,000,000; `"500MiB"` → 524,288,000."""
     if isinstance(text, str) and (found := re.fullmatch(_NUMBER + "([KMG]i?B|B)", text.replace(" ", ""))):
-        return int(_not_negative(float(found[1]), text) * _BYTES[found[2]])
+        return round(_not_negative(float(found[1]), text) * _BYTES[found[2]])
     raise ValueError(f"{text!r} is not a size; write for instance 500MB or 2GiB")
 
 
@@ -92,6 +93,8 @@ def format_bytes(count: float) -> str:
 
 
 def _not_negative(value: float, text: object) -> float:
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is not a finite number; a limit has to be one")
     if value < 0:
         raise ValueError(f"{text} is negative; a limit is zero or more")
     return value

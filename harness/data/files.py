@@ -20,7 +20,7 @@ from harness.errors import DataError
 class FileSource:
     """csv, tsv, jsonl, json, npz and gzipped files get a Parquet copy in the cache; a Parquet file is read where it lies."""
 
-    def modules(self, parameters: FileParameters) -> tuple[str, ...]:  # noqa: ARG002  # the port has it
+    def modules(self, parameters: FileParameters) -> tuple[str, ...]:
         """None: a file runs no code."""
         return ()
 

@@ -24,7 +24,7 @@ _BATCH = 10_000
 class HfSource:
     """Rows of one split, values as stored: a class label is its number."""
 
-    def modules(self, parameters: HfParameters) -> tuple[str, ...]:  # noqa: ARG002  # the port has it
+    def modules(self, parameters: HfParameters) -> tuple[str, ...]:
         """None of the suite's."""
         return ()
 

@@ -37,7 +37,7 @@ def segment_columns(specs: Sequence[SegmentationSpec]) -> tuple[str, ...]:
 
 
 class Segmenter:
-    """Segments the rows of one table. `edges` replaces the edges of the named bins; each column is read once."""
+    """Segments the rows of one table, reading each column once. `edges` are frozen edges of quantiles, by segmentation."""
 
     def __init__(self, table: ParquetTable, specs: Sequence[SegmentationSpec], root: Path, edges: Mapping[str, tuple[float, ...]]) -> None:
         self._table = table
@@ -91,9 +91,7 @@ class Segmenter:
         else:
             coded = self._column(rule.column)
             values = coded.spread(coded.numbers, np.nan).astype(np.float64)
-        edges = self._edges.get(name) if rule.edges is None or name in self._edges else rule.edges
-        if edges is None:
-            edges = quantile_edges(values, rule.quantiles or 1)
+        edges = rule.edges or self._edges.get(name) or quantile_edges(values, rule.quantiles or 1)
         names = [*bin_names(edges, exact=rule.edges is not None), MISSING]
         codes = bin_codes(values, edges)
         codes[codes < 0] = len(names) - 1

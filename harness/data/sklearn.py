@@ -24,15 +24,15 @@ class SklearnSource:
     `target` is the name of the class, and a number for diabetes; digits has `image` (8, 8) float32 besides, values 0 to 16.
     """
 
-    def modules(self, parameters: SklearnParameters) -> tuple[str, ...]:  # noqa: ARG002  # the port has it
+    def modules(self, parameters: SklearnParameters) -> tuple[str, ...]:
         """None of the suite's."""
         return ()
 
-    def identity(self, parameters: SklearnParameters, root: Path) -> Mapping[str, str]:  # noqa: ARG002  # the port has it
+    def identity(self, parameters: SklearnParameters, root: Path) -> Mapping[str, str]:
         """The version of scikit-learn."""
         return {"scikit-learn": _version()}
 
-    def materialise(self, parameters: SklearnParameters, root: Path, path: Path) -> None:  # noqa: ARG002  # the port has it
+    def materialise(self, parameters: SklearnParameters, root: Path, path: Path) -> None:
         """Write the data set to `path`."""
         from sklearn import datasets  # noqa: PLC0415
 

@@ -41,14 +41,19 @@ class Gatherer:
         return self._observe(model, dataset, f"repeat:batch={other},rows={rows}", rows, other)
 
     def footprint(self, model: ModelSpec, dataset: Dataset) -> Footprint:
-        """The model's weight, measured once per fingerprint and machine."""
-        key = self._key(model, dataset, "footprint")
-        stored = None if self.options.fresh_since is not None else self.tools.store.load_facts(key)
-        if stored is None:
-            self._require_gathering(model, "footprint")
-            measured = self.tools.observer.footprint(model, self.root, dataset)
-            self.tools.store.save_facts(key, asdict(measured))
-            return measured
+        """The model's weight, measured once; a second process waits for the first and reads what it found."""
+        store, facts = self.tools.store, self._key(model, dataset, "footprint")
+        stored = store.load_facts(facts) if self.options.fresh_since is None else None
+        if stored is not None:
+            return _footprint(stored)
+        self._require_gathering(model, "footprint")
+        with store.open(self._key(model, dataset, "footprint, being measured"), fresh_since=self.options.fresh_since) as entry:
+            stored = store.load_facts(facts) if entry.complete else None
+            if stored is None:
+                measured = self.tools.observer.footprint(model, self.root, dataset)
+                store.save_facts(facts, asdict(measured))
+                entry.finish(self.tools.environment())
+                return measured
         return _footprint(stored)
 
     def fingerprint(self, model: ModelSpec) -> str:

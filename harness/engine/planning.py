@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from harness.checks.quality import ENOUGH_POWER
 from harness.engine.items import Item
-
-ENOUGH_POWER = 0.80
 
 
 def underpowered(items: Iterable[Item]) -> list[str]:

@@ -19,6 +19,7 @@ BLOCK = 1 << 21
 """Numbers converted at a time, so that judging a million rows does not need the memory for a second copy of the outputs."""
 
 _SLACK = 1e-3
+"""How far probabilities may leave [0, 1], and their sum may miss 1, before anybody has to care."""
 
 
 def positive_scores(outputs: Outputs, targets: Targets) -> Floats:
@@ -41,7 +42,8 @@ def positive_probabilities(outputs: Outputs, targets: Targets) -> Floats:
 def probability_blocks(outputs: Outputs, targets: Targets) -> Iterator[tuple[slice, Floats]]:
     """(rows, probabilities) block by block; columns are `targets.labels`, then labels only the model knows.
 
-    Multiclass: rows are normalised to sum to one (quantized softmax outputs often do not); logits go through softmax.
+    Multiclass: rows are normalised when their sum is off by more than 0.001 (as that of a quantized softmax often is);
+    logits go through softmax.
     Multilabel: each column for itself, logits through the logistic function. Binary: (rows, 2).
     """
     if targets.task is Task.BINARY:
@@ -66,7 +68,7 @@ def probabilities(outputs: Outputs, targets: Targets) -> Floats:
 def class_scores(outputs: Outputs, targets: Targets) -> Floats:
     """(n, classes) a score per class of `targets.labels` that rises with its probability, comparable between rows.
 
-    Logits of a multiclass task become log-odds of each class against all others: the order of the softmax
+    Probabilities stay as they are. Logits of a multiclass task become log-odds of each class against all others: the order of the softmax
     probabilities without their saturation at 1. A class the model does not know scores below all others.
     """
     columns, placed = class_columns(outputs, targets), alignment(outputs, targets)
@@ -76,7 +78,7 @@ def class_scores(outputs: Outputs, targets: Targets) -> Floats:
         rows = slice(start, min(start + step, len(columns)))
         block = columns[rows].astype(np.float64)
         if outputs.spec.type is OutputType.PROBABILITIES:
-            block = _to_probabilities(block, outputs, targets, rows)
+            _require_within_one(block[outputs.ok[rows]], outputs)
         elif targets.task is Task.MULTICLASS:
             block = _log_odds_of_classes(block)
         scores[rows, placed[placed >= 0]] = block[:, placed >= 0]
@@ -109,7 +111,7 @@ def _to_probabilities(block: Floats, outputs: Outputs, targets: Targets, rows: s
             f"the model's probabilities sum to {float(np.median(sums[ok])):.3g} per example (median), not to 1; "
             "declare `type: logits`, or `task: multilabel` if the classes do not exclude each other"
         )
-    return np.asarray(block / np.where(sums > 0, sums, 1.0))
+    return np.asarray(block / np.where((sums > 0) & (np.abs(sums - 1) > _SLACK), sums, 1.0))
 
 
 def _log_odds_of_classes(logits: Floats) -> Floats:

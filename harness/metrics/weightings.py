@@ -30,7 +30,7 @@ class Weighable(ABC):
         """See `Statistic.cells`."""
         return None
 
-    def class_counts(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.int64] | None:  # noqa: ARG002  # the protocol's signature
+    def class_counts(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.int64] | None:
         """See `Statistic.class_counts`."""
         return None
 

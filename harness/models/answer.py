@@ -27,6 +27,17 @@ class Answer:
     def __len__(self) -> int:
         return len(self.status)
 
+    def without_first(self, rows: int) -> Answer:
+        """The same without its first `rows` examples."""
+        if rows <= 0:
+            return self
+        messages = {row - rows: text for row, text in self.messages.items() if row >= rows}
+        if self.values is None or self.offsets is None:
+            return Answer(None if self.values is None else self.values[rows:], self.status[rows:], messages)
+        offsets = self.offsets[min(rows, len(self)) :]
+        log_probs = None if self.token_log_probs is None else self.token_log_probs[offsets[0] :]
+        return Answer(self.values[offsets[0] :], self.status[rows:], messages, offsets - offsets[0], log_probs)
+
 
 def failed(status: RowStatus, message: str) -> Answer:
     """One example that the model failed on."""

@@ -96,7 +96,9 @@ def cast(array: NDArray[Any], target: np.dtype[Any], tensor: str, *, declared: b
     if target.kind == "f" or (array.dtype.kind == "b" and target.kind in "iu"):
         return array.astype(target)
     if array.dtype.kind == "f" and not declared:
-        raise ModelError(f"input {tensor!r} takes {target}, but its column holds {array.dtype}; write dtype: {target} if they are whole numbers")
+        raise ModelError(
+            f"input {tensor!r} takes {target}, but its column holds {array.dtype}; write dtype: {target} if they are whole numbers"
+        )
     changed = _changed(array, target)
     if changed.any():
         row, value = int(np.argwhere(changed)[0][0]), array[changed].flat[0]

@@ -13,7 +13,7 @@ from harness.errors import ModelError
 from harness.models.answer import Answer, joined
 from harness.ports.model import Chunk
 
-MAX_ROWS = 8192
+MAX_ROWS = 1024
 MAX_BYTES = 32 * 2**20
 MAX_SECONDS = 2.0
 """A chunk is closed by whichever comes first, so that a killed run loses little of a slow model too."""

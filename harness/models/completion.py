@@ -10,7 +10,7 @@ from harness.models.parameters import OutputsParameters
 from harness.ports.data import Dataset
 
 
-def declared_output(model: ModelSpec, dataset: Dataset) -> OutputSpec:
+def declared_output(model: ModelSpec) -> OutputSpec:
     """The output as the suite declares it, labels in the model's own order.
 
     Recorded predictions need no declaration (labels of a multiclass task), and recorded scores name their own labels.
@@ -38,7 +38,7 @@ def completed_output(model: ModelSpec, dataset: Dataset) -> OutputSpec:
 
     `Outputs` and `Targets` both use this order; answers are brought into it from the model's own.
     """
-    spec = declared_output(model, dataset)
+    spec = declared_output(model)
     if spec.task is Task.TOKENS or spec.type is OutputType.VECTOR:
         return spec
     if not spec.labels and spec.task in (Task.BINARY, Task.MULTICLASS, Task.MULTILABEL):

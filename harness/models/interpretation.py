@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from harness.arrays.outputs import RowStatus
@@ -66,8 +67,13 @@ class Interpretation:
             return self._indexed(flat.astype(np.int64))
         if flat.dtype.kind == "f":
             raise ModelError(f"output {name!r} holds {flat.dtype}, not labels; declare type: score, probabilities or logits")
-        unique, inverse = np.unique(flat.astype(str), return_inverse=True)
-        return np.array([self._codes.get(str(label), -1) for label in unique], dtype=np.int32)[inverse]
+        return self.texts(pa.array([str(label) for label in flat.tolist()], pa.string()))
+
+    def texts(self, labels: pa.Array) -> NDArray[np.int32]:
+        """(n,) codes of labels given as text; -1 for one outside the labels, and for a missing one."""
+        coded = labels.dictionary_encode()
+        codes = np.array([*(self._codes.get(label, -1) for label in coded.dictionary.to_pylist()), -1], dtype=np.int32)
+        return codes[coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
 
     def _indexed(self, indices: NDArray[np.int64]) -> NDArray[np.int32]:
         inside = (indices >= 0) & (indices < len(self._places))
@@ -106,7 +112,9 @@ class Interpretation:
                 f"output {name!r} has shape {_shape(array)}, but {count} labels are declared ({_some(self._labels)}); expected (batch, {count})"
             )
         if not self._spec.labels and self._spec.task is Task.BINARY:
-            raise ModelError(f"output {name!r} has two columns, and nothing says which label each stands for; declare labels: [first, second]")
+            raise ModelError(
+                f"output {name!r} has two columns, and nothing says which label each stands for; declare labels: [first, second]"
+            )
         if np.array_equal(self._places, np.arange(count)):
             return array
         ordered = np.empty_like(array)

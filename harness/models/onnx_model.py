@@ -130,7 +130,9 @@ def _reason(model: Path, error: Exception) -> str:
     if "Protobuf parsing failed" in text or "ModelProto" in text:
         return f"{model} is not an ONNX model, or is truncated; export it again, or copy it again whole"
     if "opset" in text.lower():
-        return f"{model} uses an operator set this ONNX Runtime does not know; export with an older opset or update onnxruntime ({text[:200]})"
+        return (
+            f"{model} uses an operator set this ONNX Runtime does not know; export with an older opset or update onnxruntime ({text[:200]})"
+        )
     return f"{model} cannot be loaded by ONNX Runtime: {text[:300]}"
 
 

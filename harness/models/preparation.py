@@ -72,7 +72,9 @@ class _Maker:
             array = self._stepped([plain(column) for column in columns], batch.num_rows)
         else:
             array = self._stacked(columns)
-        made = _finish(array, Tensor(self._tensor.name, _text(self._target), self._tensor.shape), self.spec.shape, declared=bool(self.spec.dtype))
+        made = _finish(
+            array, Tensor(self._tensor.name, _text(self._target), self._tensor.shape), self.spec.shape, declared=bool(self.spec.dtype)
+        )
         return made, encoding
 
     def _texts(self, column: pa.Array, name: str) -> list[str]:
@@ -171,4 +173,3 @@ def _unknown(name: str, declared: Mapping[str, Tensor]) -> str:
     near = difflib.get_close_matches(name, declared, n=1, cutoff=0.4)
     hint = f"did you mean {near[0]!r}?" if near else "it takes " + ", ".join(map(repr, declared))
     return f"the model has no input {name!r}; {hint}"
-

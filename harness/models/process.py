@@ -75,13 +75,17 @@ class WorkerProcess:
     def ask(self, what: str, timeout: float) -> dict[str, Any]:
         """The reply to a request without data; `ModelError` when there is none."""
         self.send(Frame({"is": what}))
+        return dict(self.receive_or_fail(timeout).head)
+
+    def receive_or_fail(self, timeout: float) -> Frame:
+        """The next frame; `ModelError` when none comes or the model turns out to be unusable."""
         try:
             received = self.receive(timeout)
         except WorkerDiedError as error:
             raise ModelError(f"model {self._name!r}: its worker {error}") from error
         if received is None:
             raise ModelError(f"model {self._name!r}: no answer within {timeout:g} s")
-        return dict(self._usable(received[1]).head)
+        return self._usable(received[1])
 
     def _usable(self, frame: Frame) -> Frame:
         if frame.kind == "unusable":

@@ -85,10 +85,7 @@ def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> tuple[list[dict[str, Any]
 
 def unpack_arrays(described: Sequence[Mapping[str, Any]], buffers: Sequence[Buffer]) -> dict[str, NDArray[Any]]:
     """The arrays that `pack_arrays` packed, without a copy."""
-    return {
-        item["name"]: np.ndarray(item["shape"], item["dtype"], buffer)
-        for item, buffer in zip(described, buffers, strict=True)
-    }
+    return {item["name"]: np.ndarray(item["shape"], item["dtype"], buffer) for item, buffer in zip(described, buffers, strict=True)}
 
 
 def pack_batch(batch: pa.RecordBatch) -> Buffer:

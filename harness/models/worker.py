@@ -105,4 +105,3 @@ def _weights(job: Job) -> Frame:
         return Frame({"is": "unusable", "message": f"counting its weights failed with {sentence(error)}"})
     found: Mapping[str, Any] | None = None if weights is None else asdict(weights)
     return Frame({"is": "weights", "weights": found})
-

@@ -87,7 +87,7 @@ class DataIndex:
 class DataOpener(Protocol):
     """Opens the data sets a suite describes.
 
-    `edges` replaces the edges of the named bins: a baseline freezes those of quantiles.
+    `edges` are the edges of quantile bins by segmentation, as a baseline froze them; bins with edges of their own keep them.
     """
 
     def open(self, spec: DataSpec, root: Path, *, edges: Mapping[str, tuple[float, ...]] | None = None) -> Dataset:

@@ -66,7 +66,10 @@ class ModelAdapter(Protocol):
 
 @dataclass(frozen=True)
 class Chunk:
-    """Answers for rows `start` … `start + len(status)` of a data set, shaped as in `arrays.Outputs`."""
+    """Answers for rows `start` … `start + len(status)` of a data set, shaped as in `arrays.Outputs`.
+
+    `messages` maps row numbers of the data set (the first of the chunk is `start`) to why the model failed there.
+    """
 
     start: int
     values: NDArray[np.generic]

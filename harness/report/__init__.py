@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.report.extras import Confusion, FlipTable, ReportExtras
     from harness.report.conclusion import headline
+    from harness.report.extras import Confusion, FlipTable, ReportExtras
     from harness.report.result_reader import StoredReport, read_report, read_result
     from harness.report.terminal import failure_block, suite_table, suite_text
     from harness.report.writer import write_reports

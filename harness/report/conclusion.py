@@ -95,20 +95,19 @@ class Headline:
 
 def headline(record: SuiteRecord) -> str:
     """One sentence without a full stop: the worst candidate with its worst finding, then what becomes of the others."""
-    parts = headline_parts(record)
+    parts = headline_parts(candidate_results(record), partial=record.partial)
     return parts.decision + (f": {parts.why}" if parts.why else "") + (f"; {parts.others}" if parts.others else "")
 
 
-def headline_parts(record: SuiteRecord) -> Headline:
+def headline_parts(results: Sequence[CandidateResult], *, partial: bool) -> Headline:
     """The same in its parts."""
-    results = candidate_results(record)
     if not results:
         return Headline("nothing was judged")
     worst = min(results, key=lambda result: list(Decision).index(result.decision))
     if worst.decision.good:
-        return Headline(_others(results, record.partial) + _unproven_note(results))
+        return Headline(_others(results, partial) + _unproven_note(results))
     others = [result for result in results if result is not worst]
-    return Headline(f"{one_line(worst.candidate, 80)} {worst.decision.phrase()}", _findings(worst), _others(others, record.partial))
+    return Headline(f"{one_line(worst.candidate, 80)} {worst.decision.phrase()}", _findings(worst), _others(others, partial))
 
 
 def _others(results: Sequence[CandidateResult], partial: bool) -> str:

@@ -99,7 +99,12 @@ def footprint_table(extras: ReportExtras) -> FootprintTable | None:
     original = prints.get(extras.original)
     order = sorted(prints, key=lambda model: model != extras.original)
     rows = tuple(
-        (model, tuple(_cell(get(prints[model]), get(original) if original and model != extras.original else None, unit) for _, unit, get in used))
+        (
+            model,
+            tuple(
+                _cell(get(prints[model]), get(original) if original and model != extras.original else None, unit) for _, unit, get in used
+            ),
+        )
         for model in order
     )
     return FootprintTable(tuple(name for name, _, _ in used), rows)

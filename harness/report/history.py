@@ -121,9 +121,13 @@ def _opened(path: Path, begin: str) -> Iterator[sqlite3.Connection]:
                     connection.execute("ROLLBACK")
                 raise
     except sqlite3.OperationalError as error:
-        raise StoreError(f"{path} cannot be used as the history of runs: {error}; check that its folder can be written and is not full") from error
+        raise StoreError(
+            f"{path} cannot be used as the history of runs: {error}; check that its folder can be written and is not full"
+        ) from error
     except (sqlite3.DatabaseError, OSError) as error:
-        raise StoreError(f"{path} cannot be used as the history of runs: {error}; move it away and the next run starts a new one") from error
+        raise StoreError(
+            f"{path} cannot be used as the history of runs: {error}; move it away and the next run starts a new one"
+        ) from error
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -133,7 +137,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if version or tables:
         raise StoreError(
-            f"{path} is a history of schema {version}, this version of the harness writes {SCHEMA_VERSION}; move it away or update the harness"
+            f"{path} is a history of schema {version}, this version of the harness writes {SCHEMA_VERSION}; "
+            "move it away or update the harness"
         )
     for statement in _TABLES.strip().split(";\n"):
         connection.execute(statement)

@@ -10,11 +10,12 @@ from collections.abc import Iterable
 
 from harness.core.run import RunRecord, SuiteRecord
 from harness.core.verdict import Verdict
+from harness.report.conclusion import group_headline, group_leader, headline
 from harness.report.extras import ReportExtras
 from harness.report.figures import figure_row, footprint_table
-from harness.report.conclusion import candidate_results, group_headline, group_leader, headline
+from harness.report.material import Material
 from harness.report.numbers import texts
-from harness.report.standing import Standing, standing_of, word_of, worst_first
+from harness.report.standing import Standing, standing_of, word_of
 from harness.report.text import one_line, plural
 
 LIMIT = 60_000
@@ -26,19 +27,21 @@ _OPEN = (Standing.SUSPECT, Standing.WARNED)
 _EMPTY = "–"
 
 
-def summary_text(run: RunRecord, record: SuiteRecord, extras: ReportExtras) -> str:
+def summary_text(material: Material) -> str:
     """The whole comment, shorter than `LIMIT` characters."""
+    run, record, extras = material.run, material.record, material.extras
+    title = f"## {material.standing.sign} {escaped(record.suite)}: {escaped(headline(record), 1500)}"
     return _fitted(
         [
-            [f"## {_signature(record)} {escaped(record.suite)}: {escaped(headline(record), 1500)}"],
+            [title],
             _facts(run, record),
-            _candidates(record),
-            _verdict_table("Blocking, suspect and unproven", _open(record), opened=True),
-            _verdict_table("Expected failures", _standing(record, Standing.EXPECTED), reasons=True),
+            _candidates(material),
+            _verdict_table("Blocking, suspect and unproven", material.those(lambda s: s.blocks or s in _OPEN), opened=True),
+            _verdict_table("Expected failures", material.those(lambda s: s is Standing.EXPECTED), reasons=True),
             _warnings(record),
             _flips(extras),
             _footprints(extras),
-            _verdict_table("Proven within the margin", _standing(record, Standing.PASS)),
+            _verdict_table("Proven within the margin", material.those(lambda s: s is Standing.PASS)),
             _environment(run, record),
         ]
     )
@@ -46,7 +49,9 @@ def summary_text(run: RunRecord, record: SuiteRecord, extras: ReportExtras) -> s
 
 def escaped(text: str, limit: int = _CELL) -> str:
     """A user's string as literal text: no Markdown, no HTML, no mention, no link, no table cell comes of it."""
-    flat = re.sub(r"[^\w\s.,;:/=%()+·–−→…-]|_", lambda found: f"&#{ord(found[0])};" if found[0].isascii() else found[0], one_line(text, limit))
+    flat = re.sub(
+        r"[^\w\s.,;:/=%()+·–−→…-]|_", lambda found: f"&#{ord(found[0])};" if found[0].isascii() else found[0], one_line(text, limit)
+    )
     return flat.replace("://", "&#58;//").replace("www.", "www&#46;")
 
 
@@ -72,11 +77,6 @@ def _fitted(blocks: Iterable[list[str]]) -> str:
     return "\n\n".join(taken) + "\n"
 
 
-def _signature(record: SuiteRecord) -> str:
-    verdicts = worst_first(record.verdicts)
-    return standing_of(verdicts[0]).sign if verdicts else Standing.SKIPPED.sign
-
-
 def _facts(run: RunRecord, record: SuiteRecord) -> list[str]:
     facts = [plural(len(record.verdicts), "verdict"), f"{record.seconds:,.0f} s", plural(record.model_calls, "model call")]
     partial = ["**Partial run: only a part of the suite was judged.**", ""] if record.partial else []
@@ -84,9 +84,9 @@ def _facts(run: RunRecord, record: SuiteRecord) -> list[str]:
     return [*partial, *about, " · ".join(facts) + f" · run {code(run.id, 80)}, {escaped(run.started, 40)}"]
 
 
-def _candidates(record: SuiteRecord) -> list[str]:
+def _candidates(material: Material) -> list[str]:
     lines = ["| Candidate | Check | Result | Drop of the whole (interval) | Margin |", "|---|---|---|--:|--:|"]
-    for result in candidate_results(record)[:_ROWS]:
+    for result in material.results[:_ROWS]:
         for group in result.groups[:_ROWS]:
             whole = group.whole.comparison if group.whole else None
             found = texts(whole) if whole else None
@@ -95,14 +95,6 @@ def _candidates(record: SuiteRecord) -> list[str]:
             outcome = f"{standing_of(group_leader(group)).sign} {group_headline(group)}"
             lines.append(f"| {code(group.candidate)} | {code(group.check)} | {outcome} | {drop} | {margin} |")
     return lines if len(lines) > 2 else []
-
-
-def _open(record: SuiteRecord) -> list[Verdict]:
-    return [v for v in worst_first(record.verdicts) if standing_of(v).blocks or standing_of(v) in _OPEN]
-
-
-def _standing(record: SuiteRecord, standing: Standing) -> list[Verdict]:
-    return [verdict for verdict in worst_first(record.verdicts) if standing_of(verdict) is standing]
 
 
 def _verdict_table(title: str, verdicts: list[Verdict], *, opened: bool = False, reasons: bool = False) -> list[str]:
@@ -121,7 +113,11 @@ def _row(verdict: Verdict) -> str:
     comparison = verdict.comparison
     found = texts(comparison) if comparison else None
     segment = code(verdict.segment.label) if verdict.segment else "whole"
-    flips = f"{comparison.lost:,} / {comparison.gained:,}" if comparison and comparison.lost is not None and comparison.gained is not None else _EMPTY
+    flips = (
+        f"{comparison.lost:,} / {comparison.gained:,}"
+        if comparison and comparison.lost is not None and comparison.gained is not None
+        else _EMPTY
+    )
     drop = f"{found.drop_with_interval}{found.unit.short}" if found and found.drop_with_interval else _EMPTY
     cells = [
         f"{standing_of(verdict).sign} {word_of(verdict)}",
@@ -147,7 +143,8 @@ def _because(verdict: Verdict, wanted: bool) -> list[str]:
     lines = [f"- {code(verdict.item_name)}: {escaped(verdict.reason, 400)}{announced}"]
     missed = [figure_row(figure) for figure in verdict.figures if figure.met is False]
     lines += [
-        f"  - {escaped(row.name)}: {row.original or _EMPTY} → {row.candidate or _EMPTY}, limit {escaped(row.limit or _EMPTY)}" for row in missed[:6]
+        f"  - {escaped(row.name)}: {row.original or _EMPTY} → {row.candidate or _EMPTY}, limit {escaped(row.limit or _EMPTY)}"
+        for row in missed[:6]
     ]
     if verdict.worst_examples:
         lines.append("  - worst examples: " + ", ".join(code(example.id, 60) for example in verdict.worst_examples[:5]))

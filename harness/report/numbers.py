@@ -105,7 +105,9 @@ def texts(comparison: Comparison) -> Texts:
     drop, low, high, margin = _scaled(comparison, unit.factor)
     decimals = _decimals(unit, drop, low, high, margin)
     share = is_share(comparison)
-    value_decimals = decimals if unit is not Unit.RELATIVE else (1 if share else _decimals(Unit.OWN, comparison.original.value, None, None, None))
+    value_decimals = (
+        decimals if unit is not Unit.RELATIVE else (1 if share else _decimals(Unit.OWN, comparison.original.value, None, None, None))
+    )
     return Texts(
         unit=unit,
         level=f"{comparison.drop.level * 100:g} %",
@@ -128,10 +130,8 @@ def _scaled(comparison: Comparison, factor: float) -> list[float | None]:
 
 def _decimals(unit: Unit, value: float | None, low: float | None, high: float | None, margin: float | None) -> int:
     """Two significant digits of the interval's width, and enough to keep each number off the margin it is not on."""
-    if low is not None and high is not None and high > low:
-        width = high - low
-    else:
-        width = abs(value or 0.0) / 10 or 1.0
+    known_width = abs(high - low) if low is not None and high is not None else 0.0
+    width = known_width or abs(value or 0.0) / 10 or 1.0
     fitting = 1 - math.floor(math.log10(width)) if width > 0 else 1
     decimals = min(max(fitting, 0), _MOST_DECIMALS) if unit is Unit.OWN else min(max(fitting - 1, 1), 4)
     if margin is not None:

@@ -16,39 +16,35 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.core.run import RunRecord, SuiteRecord
-from harness.core.verdict import Verdict
-from harness.report.extras import ReportExtras
-from harness.report.conclusion import candidate_results, headline_parts
+from harness.report.conclusion import headline_parts
+from harness.report.material import Material
 from harness.report.rows import page_data
-from harness.report.sections import Material, Trends, sections
-from harness.report.standing import Standing, standing_of, worst_first
+from harness.report.sections import sections
 from harness.report.text import one_line
 
 _HERE = Path(__file__).parent
 _SCRIPTS = ("dom.js", "forest.js", "table.js", "main.js")
 
 
-def page_text(run: RunRecord, record: SuiteRecord, extras: ReportExtras, trends: Trends, trouble: str | None = None) -> str:
-    """The whole page. `trouble` says why there is no trend, when that is not because there are too few runs."""
+def page_text(material: Material) -> str:
+    """The whole page."""
     style = _asset("report.css")
     script = "(() => {\n" + "\n".join(_asset(name) for name in _SCRIPTS) + "\n})();"
-    worst = worst_first(record.verdicts)
     return (
         _environment()
         .get_template("page.html")
         .render(
-            run=run,
-            record=record,
-            trouble=trouble,
-            parts=headline_parts(record),
-            standing=_page_standing(record, worst),
-            candidates=len(candidate_results(record)),
-            sections=sections(Material(run, record, extras, trends)),
-            data=embedded(page_data(record)),
+            run=material.run,
+            record=material.record,
+            trouble=material.no_trend,
+            parts=headline_parts(material.results, partial=material.record.partial),
+            standing=material.standing,
+            candidates=len(material.results),
+            sections=sections(material),
+            data=embedded(page_data(material.ordered)),
             style=Markup(style),  # noqa: S704  # files of this package
             script=Markup(script),  # noqa: S704  # files of this package
-            policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; base-uri 'none'; form-action 'none'",
+            policy=_policy(style, script),
         )
     )
 
@@ -59,13 +55,6 @@ def embedded(data: Any) -> Markup:
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)  # noqa: S704  # just escaped
-
-
-def _page_standing(record: SuiteRecord, worst: list[Verdict]) -> Standing:
-    if worst and standing_of(worst[0]).blocks:
-        return standing_of(worst[0])
-    judged = any(standing_of(verdict) is not Standing.SKIPPED for verdict in record.verdicts)
-    return Standing.PASS if judged else Standing.SKIPPED
 
 
 @cache
@@ -81,6 +70,11 @@ def _environment() -> Environment:
 @cache
 def _asset(name: str) -> str:
     return (_HERE / "assets" / name).read_text(encoding="utf-8").strip()
+
+
+def _policy(style: str, script: str) -> str:
+    allowed = {"default-src": "'none'", "style-src": f"'{_hash(style)}'", "script-src": f"'{_hash(script)}'", "img-src": "data:"}
+    return "; ".join(f"{name} {value}" for name, value in {**allowed, "base-uri": "'none'", "form-action": "'none'"}.items())
 
 
 def _hash(text: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.core.comparison import Comparison
-from harness.core.estimate import Estimate
+from harness.core.estimate import Estimate, Figure
 from harness.core.run import RunRecord, SuiteRecord
 from harness.core.verdict import Verdict
 from harness.report.extras import ReportExtras
@@ -66,16 +66,16 @@ def verdict_row(verdict: Verdict) -> dict[str, Any]:
         "expected": verdict.expected,
         "reason": verdict.reason,
         "needs_more": verdict.needs_more,
-        "figures": [_finite(dict(vars(figure))) for figure in verdict.figures],
-        "worst_examples": [_finite(dict(vars(example))) for example in verdict.worst_examples],
+        "figures": [_figure(figure) for figure in verdict.figures],
+        "worst_examples": [{**vars(example), "loss": known(example.loss)} for example in verdict.worst_examples],
         "warnings": list(verdict.warnings),
     }
 
 
 _NO_COMPARISON = (
-    "metric", "n", "original_value", "original_low", "original_high", "original_level", "candidate_value", "candidate_low", "candidate_high",
-    "candidate_level", "drop", "low", "high", "level", "unit", "share", "margin", "margin_text", "gained", "lost", "p_harm", "mcnemar_exact",
-    "mcnemar_mid", "smallest_detectable", "method", "notes",
+    "metric", "n", "original_value", "original_low", "original_high", "original_level",
+    "candidate_value", "candidate_low", "candidate_high", "candidate_level", "drop", "low", "high", "level", "unit", "share",
+    "margin", "margin_text", "gained", "lost", "p_harm", "mcnemar_exact", "mcnemar_mid", "smallest_detectable", "method", "notes",
 )  # fmt: skip
 
 
@@ -114,6 +114,10 @@ def _estimate_fields(name: str, estimate: Estimate) -> dict[str, Any]:
         f"{name}_high": known(estimate.high),
         f"{name}_level": estimate.level,
     }
+
+
+def _figure(figure: Figure) -> dict[str, Any]:
+    return {**vars(figure), **{name: known(getattr(figure, name)) for name in ("original", "candidate", "low", "high")}}
 
 
 def _finite(value: Any) -> Any:

@@ -53,7 +53,9 @@ def read_report(path: Path) -> StoredReport:
         raise StoreError(f"{path} cannot be read as a result: {error}; run the suite again") from error
     version = document.get("schema") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
-        raise StoreError(f"{path} follows result schema {version!r}, this version of the harness reads {SCHEMA_VERSION}; run the suite again")
+        raise StoreError(
+            f"{path} follows result schema {version!r}, this version of the harness reads {SCHEMA_VERSION}; run the suite again"
+        )
     try:
         return _report(document)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

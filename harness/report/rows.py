@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from harness.core.run import SuiteRecord
 from harness.core.verdict import Verdict
 from harness.report.figures import figure_row
 from harness.report.numbers import known, texts
-from harness.report.standing import Standing, standing_of, word_of, worst_first
+from harness.report.standing import Standing, standing_of, word_of
 from harness.report.text import one_line
 
 EXAMPLES_PER_ROW = 5
@@ -21,6 +21,7 @@ class Words:
         self.index: dict[str, int] = {}
 
     def __call__(self, word: str) -> int:
+        """Its index, the same each time."""
         return self.index.setdefault(word, len(self.index))
 
     def listed(self) -> list[str]:
@@ -28,10 +29,10 @@ class Words:
         return list(self.index)
 
 
-def page_data(record: SuiteRecord) -> dict[str, Any]:
-    """What the page's script reads: `fields` names the entries of each row; rows come worst first."""
+def page_data(ordered: Iterable[Verdict]) -> dict[str, Any]:
+    """What the page's script reads: one row per verdict, in the order given, which is the table's own."""
     words = {name: Words() for name in ("candidate", "check", "segmentation", "metric", "method")}
-    rows = [_row(verdict, words) for verdict in worst_first(record.verdicts)]
+    rows = [_row(verdict, words) for verdict in ordered]
     return {
         "standings": [{"key": s.key, "sign": s.sign, "word": s.word, "meaning": s.meaning, "blocks": s.blocks} for s in Standing],
         "words": {name: found.listed() for name, found in words.items()},
@@ -62,7 +63,11 @@ def _row(verdict: Verdict, words: dict[str, Words]) -> dict[str, Any]:
 
 
 def _figure(row: Any) -> list[str]:
-    limit = "" if row.limit is None else f"limit {one_line(row.limit, 60)}" + {True: ", met", False: ", not met", None: ", not measured"}[row.met]
+    limit = (
+        ""
+        if row.limit is None
+        else f"limit {one_line(row.limit, 60)}" + {True: ", met", False: ", not met", None: ", not measured"}[row.met]
+    )
     return [one_line(row.name, 80), row.original or "–", row.candidate or "–", limit]
 
 

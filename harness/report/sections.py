@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from harness.core.run import RunRecord, SuiteRecord
 from harness.core.verdict import Verdict
+from harness.report.conclusion import CandidateResult, group_headline, group_leader
 from harness.report.extras import ReportExtras
 from harness.report.figures import figure_row, footprint_table
-from harness.report.conclusion import CandidateResult, candidate_results, group_headline, group_leader
-from harness.report.history import TrendPoint
+from harness.report.material import Material
 from harness.report.numbers import Texts, texts
 from harness.report.standing import CheckGroup, Standing, standing_of, word_of, worst_first
 from harness.report.trend import Sparkline, sparkline
@@ -20,19 +19,6 @@ _MOST_FINDINGS = 20
 _MOST_EXAMPLES = 12
 _MOST_FIGURES = 30
 _OPEN = (Standing.SUSPECT, Standing.WARNED)
-
-Trends = Mapping[str, tuple[TrendPoint, ...]]
-"""Points by item name, oldest first."""
-
-
-@dataclass(frozen=True)
-class Material:
-    """Everything a section may look at."""
-
-    run: RunRecord
-    record: SuiteRecord
-    extras: ReportExtras
-    trends: Trends = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,10 +59,6 @@ def _finding(material: Material, verdict: Verdict) -> Finding:
     )
 
 
-def _standing_verdicts(material: Material, wanted: Callable[[Standing], bool]) -> list[Verdict]:
-    return [verdict for verdict in worst_first(material.record.verdicts) if wanted(standing_of(verdict))]
-
-
 @dataclass(frozen=True)
 class Findings:
     """Some verdicts of one sort, and how many there are in all."""
@@ -86,7 +68,7 @@ class Findings:
 
 
 def _findings(material: Material, wanted: Callable[[Standing], bool], most: int = _MOST_FINDINGS) -> Findings:
-    verdicts = _standing_verdicts(material, wanted)
+    verdicts = material.those(wanted)
     return Findings(tuple(_finding(material, verdict) for verdict in verdicts[:most]), len(verdicts))
 
 
@@ -95,9 +77,14 @@ def _blocking(material: Material) -> tuple[Findings, Findings]:
     return _findings(material, lambda s: s.blocks), _findings(material, lambda s: s in _OPEN, 10)
 
 
-def _expected(material: Material) -> Findings | None:
-    found = _findings(material, lambda s: s is Standing.EXPECTED, 10)
-    return found if found.total else None
+def _expected(material: Material) -> tuple[tuple[Finding, int], ...] | None:
+    """Per candidate and check the verdict that stands for it, and how many more stand so."""
+    found = []
+    for group in (group for result in material.results for group in result.groups):
+        alike = [verdict for verdict in worst_first(group.verdicts) if standing_of(verdict) is Standing.EXPECTED]
+        if alike:
+            found.append((_finding(material, alike[0]), len(alike) - 1))
+    return tuple(found) or None
 
 
 @dataclass(frozen=True)
@@ -130,9 +117,7 @@ class CandidateCard:
 
 
 def _candidates(material: Material) -> tuple[CandidateCard, ...] | None:
-    cards = tuple(
-        CandidateCard(result, tuple(_check_card(material, group) for group in result.groups)) for result in candidate_results(material.record)
-    )
+    cards = tuple(CandidateCard(result, tuple(_check_card(material, group) for group in result.groups)) for result in material.results)
     return cards or None
 
 
@@ -148,7 +133,7 @@ def _bars(group: CheckGroup) -> tuple[Bar, ...]:
         count = group.count(standing)
         if count:
             width = 100 * count / len(group.segments)
-            bars.append(Bar(standing.key, f"{count:,} {standing.word}", round(x, 3), round(width, 3)))
+            bars.append(Bar(standing.key, f"{count:,} {standing.word.lower()}", round(x, 3), round(width, 3)))
             x += width
     return tuple(bars)
 
@@ -170,14 +155,14 @@ def _footprint(material: Material) -> Any:
 
 
 def _figures(material: Material) -> Findings | None:
-    verdicts = [verdict for verdict in worst_first(material.record.verdicts) if verdict.figures]
+    verdicts = [verdict for verdict in material.ordered if verdict.figures]
     if not verdicts:
         return None
     return Findings(tuple(_finding(material, verdict) for verdict in verdicts[:_MOST_FIGURES]), len(verdicts))
 
 
 def _examples(material: Material) -> Findings | None:
-    verdicts = [v for v in worst_first(material.record.verdicts) if v.worst_examples and standing_of(v) not in (Standing.PASS, Standing.SKIPPED)]
+    verdicts = [v for v in material.ordered if v.worst_examples and standing_of(v) not in (Standing.PASS, Standing.SKIPPED)]
     if not verdicts:
         return None
     return Findings(tuple(_finding(material, verdict) for verdict in verdicts[:_MOST_EXAMPLES]), len(verdicts))
@@ -185,7 +170,7 @@ def _examples(material: Material) -> Findings | None:
 
 def _trend(material: Material) -> tuple[Finding, ...] | None:
     """Every check's whole that has a history."""
-    wholes = (verdict for verdict in worst_first(material.record.verdicts) if verdict.segment is None)
+    wholes = (verdict for verdict in material.ordered if verdict.segment is None)
     found = tuple(finding for finding in (_finding(material, verdict) for verdict in wholes) if finding.trend)
     return found or None
 

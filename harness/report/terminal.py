@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from harness.core.run import SuiteRecord
 from harness.core.verdict import Verdict
-from harness.report.figures import figure_row
 from harness.report.conclusion import group_headline, group_leader, headline
+from harness.report.figures import figure_row
 from harness.report.numbers import Texts, texts
 from harness.report.standing import CheckGroup, Standing, check_groups, standing_of, word_of
 from harness.report.text import one_line
@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["failure_block", "headline", "suite_table", "suite_text"]
 
 _EXAMPLES = 5
-_COLOURS = {Standing.PASS: "green", Standing.SKIPPED: "dim", Standing.EXPECTED: "blue", Standing.SUSPECT: "yellow", Standing.WARNED: "yellow"}
+_COLOURS = {
+    Standing.PASS: "green",
+    Standing.SKIPPED: "dim",
+    Standing.EXPECTED: "blue",
+    Standing.SUSPECT: "yellow",
+    Standing.WARNED: "yellow",
+}
 
 
 def failure_block(verdict: Verdict) -> str:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from harness.core.run import RunRecord, SuiteRecord
+from harness.core.run import RunRecord
 from harness.core.verdict import Verdict
 from harness.errors import StoreError
 from harness.report import history
 from harness.report.extras import ReportExtras
 from harness.report.files import suite_folder, write_atomically
 from harness.report.markdown import summary_text
+from harness.report.material import Material, Trends
 from harness.report.page import page_text
 from harness.report.result_json import result_text
-from harness.report.sections import Trends
-from harness.report.standing import Standing, standing_of, worst_first
+from harness.report.standing import Standing, standing_of
 
 HISTORY = "history.sqlite"
 _MOST_TRENDS = 60
@@ -31,17 +32,17 @@ def write_reports(run: RunRecord, folder: Path, extras: Mapping[str, ReportExtra
     trouble = _remember(folder / HISTORY, run) if remember else None
     written: list[Path] = []
     for record in run.suites:
-        trends, unread = _trends(folder / HISTORY, run, record)
-        written += _write(run, record, (extras or {}).get(record.suite, ReportExtras()), folder, trends, trouble or unread)
+        material = Material(run, record, (extras or {}).get(record.suite, ReportExtras()))
+        trends, unread = _trends(folder / HISTORY, material)
+        written += _write(replace(material, trends=trends, no_trend=trouble or unread), suite_folder(folder, record.suite))
     return written
 
 
-def _write(run: RunRecord, record: SuiteRecord, extras: ReportExtras, folder: Path, trends: Trends, trouble: str | None) -> list[Path]:
-    target = suite_folder(folder, record.suite)
+def _write(material: Material, target: Path) -> list[Path]:
     return [
-        write_atomically(target / "index.html", page_text(run, record, extras, trends, trouble)),
-        write_atomically(target / "summary.md", summary_text(run, record, extras)),
-        write_atomically(target / "result.json", result_text(run, record, extras)),
+        write_atomically(target / "index.html", page_text(material)),
+        write_atomically(target / "summary.md", summary_text(material)),
+        write_atomically(target / "result.json", result_text(material.run, material.record, material.extras)),
     ]
 
 
@@ -53,15 +54,17 @@ def _remember(path: Path, run: RunRecord) -> str | None:
     return None
 
 
-def _trends(path: Path, run: RunRecord, record: SuiteRecord) -> tuple[Trends, str | None]:
+def _trends(path: Path, material: Material) -> tuple[Trends, str | None]:
     """The history of every whole, and of the worst segments."""
-    shown = [verdict for verdict in worst_first(record.verdicts) if _has_trend(verdict)][:_MOST_TRENDS]
+    wholes = [verdict for verdict in material.ordered if verdict.segment is None]
+    segments = [verdict for verdict in material.ordered if verdict.segment is not None and _stands_out(verdict)]
+    shown = [*wholes, *segments][:_MOST_TRENDS]
     try:
-        points = history.trends(path, record.suite, shown, until=run.started)
+        points = history.trends(path, material.record.suite, shown, until=material.run.started)
     except StoreError as error:
         return {}, str(error)
     return {verdict.item_name: found for verdict, found in zip(shown, points, strict=True) if len(found) > 1}, None
 
 
-def _has_trend(verdict: Verdict) -> bool:
-    return verdict.segment is None or standing_of(verdict).blocks or standing_of(verdict) in (Standing.SUSPECT, Standing.EXPECTED)
+def _stands_out(verdict: Verdict) -> bool:
+    return standing_of(verdict).blocks or standing_of(verdict) in (Standing.SUSPECT, Standing.EXPECTED)

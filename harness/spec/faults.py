@@ -22,6 +22,11 @@ class Faults:
     def __len__(self) -> int:
         return len(self._found)
 
+    @property
+    def found(self) -> tuple[Fault, ...]:
+        """Everything found, in the order of finding."""
+        return tuple(self._found)
+
     def raise_if_any(self) -> None:
         """`SuiteError` with everything found, if anything was."""
         if self._found:

@@ -17,11 +17,11 @@ NAME = r"^\w(?:[\w.-]*\w)?$"
 
 SUITE_NAME = r"^[\w-]+$"
 REFERENCE = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
-REQUIREMENT = r"^(?:env:[A-Za-z_]\w*|[A-Za-z_][\w.-]*)$"
+REQUIREMENT = r"^(?:env:[A-Za-z_]\w*|[A-Za-z_][\w.]*)$"
 FORMS = {
     SUITE_NAME: "a name of letters, digits, - and _",
     REFERENCE: "module:function",
-    REQUIREMENT: "network, gpu, env:NAME or the name of a library",
+    REQUIREMENT: "network, gpu, env:NAME or the name of a Python module",
 }
 """What messages call texts of these forms."""
 
@@ -46,7 +46,7 @@ class HeadShape(Parameters):
     about: str = Field("", description="What the suite asks, for people.")
     report: ReportShape = ReportShape()
     requires: tuple[Annotated[str, StringConstraints(pattern=REQUIREMENT)], ...] = Field(
-        (), description="What must be there, else the suite is skipped: network, gpu, env:NAME, or a library such as torch."
+        (), description="What must be there, else the suite is skipped: network, gpu, env:NAME, or a Python module such as torch."
     )
 
 

@@ -1,7 +1,7 @@
 """Examples that belong together: several questions on one passage, several variants of one sentence, tokens of a text.
 
-They say less than as many independent examples. Right-or-wrong outcomes are therefore counted as fewer (their counts are divided by a design effect), and
-scores are summed up per cluster.
+They say less than as many independent examples. Right-or-wrong outcomes are therefore counted as fewer, their counts
+divided by a design effect, and scores are summed up per cluster.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ from harness.stats.numbers import Array, Floats, check_counts
 
 FEWEST_CLUSTERS = 10
 """With fewer, the spread between clusters cannot be told from chance."""
+
+_PLANTED = 0.5
+"""Weight of the planted cluster. Without it up to a third of the candidates that lost exactly the margin would PASS (30
+clusters of 20, correlation 0.3, losses only); with it no more than 6 %."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,9 @@ def clustered_counts(gained_by_cluster: Array, lost_by_cluster: Array, n_by_clus
 
     Arguments are (k,) counts per cluster; empty clusters do not count. The design effect is the variance of the mean
     difference from cluster means (a ratio estimate where sizes differ) over the variance that independent examples would
-    have; without any variance to compare, only the clusters count. Both-right and both-wrong counts are divided by the
-    same number. `MeasurementError` below 10 clusters, `ValueError` for more flips than examples.
+    have, and never below 1. Into both goes half a cluster of average size that flips as one: a handful of flips cannot show how they
+    cluster, and without any flip only the number of clusters counts. Both-right and both-wrong counts are to be divided by the same
+    number. `MeasurementError` below 10 clusters, `ValueError` for more flips than examples.
     """
     gained, lost, n = (np.asarray(values, dtype=np.float64) for values in (gained_by_cluster, lost_by_cluster, n_by_cluster))
     check_counts(gained=gained, lost=lost, n=n)
@@ -54,13 +59,10 @@ def clustered_counts(gained_by_cluster: Array, lost_by_cluster: Array, n_by_clus
         raise ValueError("a cluster has more flips than examples")
     clusters = _enough(n)
     total, b, c = float(n.sum()), float(gained.sum()), float(lost.sum())
-    independent = (b + c) - (b - c) ** 2 / total
-    if independent > 1e-9:
-        delta = (b - c) / total
-        between = clusters / (clusters - 1) * float(((gained - lost - n * delta) ** 2).sum())
-        effect = max(between / independent, 1.0)
-    else:
-        effect = total / clusters
+    size, delta = total / clusters, (b - c) / total
+    between = clusters / (clusters - 1) * float(((gained - lost - n * delta) ** 2).sum())
+    independent = max((b + c) - (b - c) ** 2 / total, 0.0)
+    effect = max((between + _PLANTED * size**2) / (independent + _PLANTED * size), 1.0)
     return EffectiveCounts(total / effect, b / effect, c / effect, effect, clusters)
 
 

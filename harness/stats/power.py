@@ -1,7 +1,7 @@
 """What right-or-wrong outcomes can prove, by exact enumeration of everything that n examples may show.
 
-`flip_rate` is the share of examples on which exactly one of the two models is right. A true `drop` needs at least as
-many flips, so that a smaller flip rate is read as `drop`, losses only.
+`flip_rate` is the share of examples on which exactly one of the two models is right although nothing was lost: half of
+them gained, half of them lost. A true `drop` adds losses to them.
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ def _split_flips(flip_rate: float, drop: float) -> tuple[float, float]:
     _check_share("flip_rate", flip_rate)
     if not -1 <= drop <= 1:
         raise ValueError(f"drop is a share between -1 and 1, not {drop:g}")
-    flips = max(flip_rate, abs(drop))
-    return (flips - drop) / 2, (flips + drop) / 2
+    half = min(flip_rate, 1 - abs(drop)) / 2
+    return half + max(-drop, 0.0), half + max(drop, 0.0)
 
 
 def _likely_flips(n: int, flip_rate: float) -> Floats:

@@ -39,11 +39,8 @@ def find_roots(function: Callable[[Floats], Floats], positive: Floats, negative:
         done = (width <= 2 * tolerance) | (f_a == 0)
         if done.all():
             break
-        if step % _BISECT_EVERY:
-            share = _next_share((a, b, c), (f_a, f_b, f_c), tolerance, width)
-        else:
-            share = np.full_like(a, 0.5)
-        share = np.where(done, 0.0, share)
+        interpolated = _next_share((a, b, c), (f_a, f_b, f_c), tolerance, width) if step % _BISECT_EVERY else 0.5
+        share = np.where(done, 0.0, interpolated)
     return best
 
 

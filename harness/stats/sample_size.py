@@ -39,7 +39,7 @@ def required_n(flip_rate: Number, margin: Number, level: float = 0.90, power: fl
 def needs_more(n: float, gained: float, lost: float, margin: float) -> int | None: ...
 @overload
 def needs_more(n: Array, gained: Number, lost: Number, margin: Number) -> tuple[int | None, ...]: ...
-def needs_more(n: Number, gained: Number, lost: Number, margin: Number) -> int | None | tuple[int | None, ...]:
+def needs_more(n: Number, gained: Number, lost: Number, margin: Number) -> int | tuple[int | None, ...] | None:
     """About how many more examples would prove `margin`, if there is truly no drop; one answer per segment for arrays.
 
     None when the observed drop is the margin or more: then more examples would more likely prove harm. The flip rate is
@@ -136,11 +136,10 @@ def _detectable(n: Floats, psi: Floats, from_drop: Floats, alpha: float, power: 
     low, high = from_drop.copy(), np.ones_like(n)
     for _ in range(40):
         drop = (low + high) / 2
-        flips = np.maximum(psi, drop)
-        lost = n * (flips + drop) / 2
-        score = np.asarray(tango_score(n * flips - lost, lost, n, -from_drop))
+        half = np.minimum(psi, 1 - drop) / 2
+        score = np.asarray(tango_score(n * half, n * (half + drop), n, -from_drop))
         distance = np.maximum(drop - from_drop, 1e-300)
         at_null = np.sqrt(n) * distance / np.maximum(-score, 1e-300)
-        found = np.sqrt(n) * distance >= z_alpha * at_null + z_beta * np.sqrt(np.maximum(flips - drop * drop, 0.0))
+        found = np.sqrt(n) * distance >= z_alpha * at_null + z_beta * np.sqrt(np.maximum(2 * half + drop - drop * drop, 0.0))
         low, high = np.where(found, low, drop), np.where(found, drop, high)
     return high

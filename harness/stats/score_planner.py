@@ -46,7 +46,7 @@ def smallest_provable_margin_scores(n: Number, sd: Number, reach: Number, power:
 def needs_more_scores(n: float, mean: float, sd: float, reach: float, margin: float) -> int | None: ...
 @overload
 def needs_more_scores(n: Array, mean: Number, sd: Number, reach: Number, margin: Number) -> tuple[int | None, ...]: ...
-def needs_more_scores(n: Number, mean: Number, sd: Number, reach: Number, margin: Number) -> int | None | tuple[int | None, ...]:
+def needs_more_scores(n: Number, mean: Number, sd: Number, reach: Number, margin: Number) -> int | tuple[int | None, ...] | None:
     """About how many more examples would prove `margin`, if there is truly no drop; one answer per segment for arrays.
 
     None when the observed drop (−`mean`) is the margin or more, or the margin can never be proven. Where the examples

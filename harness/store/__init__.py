@@ -1,1 +1,5 @@
-"""__init__"""
+"""Evidence on disk: content-addressed, resumable after a kill, shared between processes."""
+
+from harness.store.warnings import EvidenceWarning
+
+__all__ = ["EvidenceWarning"]

@@ -45,7 +45,9 @@ class FileBaselines:
         except BaselineError:
             raise
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BaselineError(f"{path} cannot be read as a baseline ({error}); restore it from version control or accept it again") from error
+            raise BaselineError(
+                f"{path} cannot be read as a baseline ({error}); restore it from version control or accept it again"
+            ) from error
 
     def save(self, baseline: Baseline) -> list[Path]:
         """See `Baselines.save`; outcomes above the size limit are left out, which `accept` says."""
@@ -60,7 +62,9 @@ class FileBaselines:
                 path.with_suffix(".parquet").unlink(missing_ok=True)
             _replace(path, (json.dumps(_document(baseline), indent=1, ensure_ascii=False) + "\n").encode())
         except OSError as error:
-            raise BaselineError(f"the baseline {path} cannot be written: {error.strerror or error}; free the disk or the permissions") from error
+            raise BaselineError(
+                f"the baseline {path} cannot be written: {error.strerror or error}; free the disk or the permissions"
+            ) from error
         return written
 
     def candidates(self, suite: str) -> tuple[str, ...]:

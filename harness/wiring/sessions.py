@@ -50,7 +50,7 @@ def tools(project: Project, progress: Progress | None = None) -> Tools:
     return Tools(
         observer=ModelObserver(kinds.models),
         data=DataOpener(kinds.sources, project.cache),
-        store=FileStore(project.cache / "evidence"),
+        store=FileStore(project.cache),
         maker=lambda suite: SubprocessMaker(suite, project),
         baselines=FileBaselines(project.baselines),
         make_check=check_of,

@@ -90,7 +90,9 @@ def test_huge_logits_do_not_overflow():
 
 def test_probabilities_of_a_quantized_softmax_are_normalised():
     coarse = np.array([[0.5, 0.25, 0.125]])
-    found = metric("log_loss").scores(outputs("multiclass", "probabilities", coarse, tuple("abc")), targets("multiclass", [0], tuple("abc")))
+    found = metric("log_loss").scores(
+        outputs("multiclass", "probabilities", coarse, tuple("abc")), targets("multiclass", [0], tuple("abc"))
+    )
     assert found[0] == pytest.approx(-math.log(0.5 / 0.875))
 
 

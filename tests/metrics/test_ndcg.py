@@ -67,6 +67,6 @@ def test_a_query_without_anything_relevant_is_no_unit():
 def test_what_it_needs():
     with pytest.raises(MeasurementError, match="declare `group:`"):
         metric("ndcg").scores(outputs("ranking", "score", [1.0]), targets("ranking", [1.0]))
+    right = targets("ranking", [-1.0], groups=np.zeros(1, dtype=np.int32))
     with pytest.raises(MeasurementError, match="the smallest is -1"):
-        right = targets("ranking", [-1.0], groups=np.zeros(1, dtype=np.int32))
         metric("ndcg").scores(outputs("ranking", "score", [1.0]), right)

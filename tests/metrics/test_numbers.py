@@ -32,7 +32,9 @@ def test_whole_as_scikit_learn_and_scipy():
     weights = np.random.default_rng(1).integers(0, 4, len(truth))
     model, right = outputs("regression", "values", said), targets("regression", truth)
     for sample in (None, weights.astype(float)):
-        assert metric("rmse").prepare(model, right).value(sample) == pytest.approx(root_mean_squared_error(truth, said, sample_weight=sample))
+        assert metric("rmse").prepare(model, right).value(sample) == pytest.approx(
+            root_mean_squared_error(truth, said, sample_weight=sample)
+        )
         assert metric("r2").prepare(model, right).value(sample) == pytest.approx(r2_score(truth, said, sample_weight=sample))
     assert metric("spearman").prepare(model, right).value() == pytest.approx(spearmanr(truth, said).statistic)
     rows = np.repeat(np.arange(len(truth)), weights)

@@ -85,7 +85,9 @@ def test_delong_gets_scores_and_classes():
     assert np.array_equal(statistic.positive(), truth == 1)
     assert roc_auc_score(truth, statistic.ranking()) == pytest.approx(statistic.value())
     assert np.argsort(statistic.ranking())[-1 if truth[7] == 0 else 0] == 7
-    several = metric("auroc").prepare(outputs("multiclass", "logits", np.eye(3), tuple("abc")), targets("multiclass", [0, 1, 2], tuple("abc")))
+    several = metric("auroc").prepare(
+        outputs("multiclass", "logits", np.eye(3), tuple("abc")), targets("multiclass", [0, 1, 2], tuple("abc"))
+    )
     assert not isinstance(several, RankStatistic)
     precision = metric("average_precision").prepare(outputs("binary", "score", scores), targets("binary", truth, YES))
     assert not isinstance(precision, RankStatistic)
@@ -103,6 +105,8 @@ def test_one_class_alone_has_no_auroc():
 def test_classes_without_examples_are_left_out():
     """Class c never occurs; a and b are told apart perfectly."""
     logits = [[3.0, 0.0, 0.0], [2.0, 0.0, 1.0], [0.0, 3.0, 0.0]]
-    statistic = metric("auroc").prepare(outputs("multiclass", "logits", logits, tuple("abc")), targets("multiclass", [0, 0, 1], tuple("abc")))
+    statistic = metric("auroc").prepare(
+        outputs("multiclass", "logits", logits, tuple("abc")), targets("multiclass", [0, 0, 1], tuple("abc"))
+    )
     assert statistic.value() == 1.0
     assert statistic.class_counts().tolist() == [2, 1, 0]

@@ -26,6 +26,7 @@ function forest(data) {
     rows.sort((a, b) => Number(b.whole) - Number(a.whole) || a.order - b.order);
     const shown = all ? rows : rows.slice(0, FOREST.first);
     holder.replaceChildren(plot(shown, Math.max(280, holder.clientWidth), chosen()));
+    legend(shown);
     more.hidden = rows.length <= FOREST.first;
     more.textContent = all ? `Show the worst ${FOREST.first}` : `Show all ${thousands.format(rows.length)}`;
     const silent = data.rows.filter((row) => row.candidate === chosen().candidate && row.check === chosen().check && row.drop === null).length;
@@ -64,7 +65,8 @@ function worstSplit(rows) {
 
 function plot(rows, width, group) {
   const wide = width >= 640;
-  const label = Math.round(Math.min(240, width * (wide ? 0.26 : 0.36)));
+  const longest = Math.max(...rows.map((row) => [...row.label].length));
+  const label = Math.round(Math.min(longest * 6.9 + 14, width * (wide ? 0.3 : 0.36)));
   const figures = wide ? 150 : 0;
   const area = { left: label + 10, right: width - figures - 12 };
   const height = FOREST.top + rows.length * FOREST.row + FOREST.axis;
@@ -134,7 +136,7 @@ function niceStep(rough) {
 
 function line(row, i, { x, area, range, label, figures, width }) {
   const y = FOREST.top + (i + 0.5) * FOREST.row;
-  const name = drawing("text", { class: row.whole ? "label strong" : "label", x: label, y: y + 4, "text-anchor": "end" }, cut(row.label, label / 6.6));
+  const name = drawing("text", { class: row.whole ? "label strong" : "label", x: label, y: y + 4, "text-anchor": "end" }, cut(row.label, label / 6.9));
   name.append(drawing("title", {}, row.label));
   const mark = drawing("g", { class: `mark st-${row.standing.key}`, "data-label": row.label });
   mark.append(drawing("title", {}, `${row.label}: ${row.w}, drop ${row.td} ${row.u}${row.ti ? ` (${row.ti})` : ""}, margin ${row.tm ?? "none"}, n = ${thousands.format(row.n)}`));
@@ -168,6 +170,18 @@ function shape(row, x, y) {
   if (key.includes("suspect")) return drawing("path", { class: "shape", d: `M${x} ${y - 6} L${x + 6} ${y + 5} L${x - 6} ${y + 5} Z` });
   if (key === "pass") return drawing("circle", { class: "shape", cx: x, cy: y, r: 4.5 });
   return drawing("circle", { class: "shape hollow", cx: x, cy: y, r: 4.5 });
+}
+
+function legend(rows) {
+  const named = [];
+  const name = (row, words) => { if (row) named.push([row, words]); };
+  name(rows.find((row) => row.whole), "the whole");
+  for (const key of new Set(rows.filter((row) => !row.whole).map((row) => row.standing.key))) {
+    const row = rows.find((one) => !one.whole && one.standing.key === key);
+    name(row, `${row.w}: ${row.standing.meaning}`);
+  }
+  document.getElementById("plot-legend").replaceChildren(...named.map(([row, words]) => element("li", {},
+    drawing("svg", { viewBox: "0 0 16 16", class: `st-${row.standing.key}`, "aria-hidden": "true" }, shape(row, 8, 8)), words)));
 }
 
 function cut(text, most) {

@@ -10,11 +10,11 @@ const COLUMNS = [
   { key: "drop", title: "Drop (interval)", value: (row) => row.drop, show: (row) => dropCell(row) },
   { key: "margin", title: "Margin", value: (row) => row.margin, show: (row) => row.tm },
   { key: "original", title: "Original", value: (row) => row.o, show: (row) => row.to },
-  { key: "value", title: "Candidate's", value: (row) => row.a, show: (row) => row.ta },
+  { key: "value", title: "Candidate value", value: (row) => row.a, show: (row) => row.ta },
   { key: "n", title: "n", value: (row) => row.n, show: (row) => count(row.n) },
   { key: "lost", title: "Lost", value: (row) => row.lost, show: (row) => count(row.lost) },
   { key: "gained", title: "Gained", value: (row) => row.gained, show: (row) => count(row.gained) },
-  { key: "more", title: "Needs", value: (row) => row.more, show: (row) => (row.more ? `≈ ${count(row.more)} more` : null) },
+  { key: "more", title: "Needs", value: (row) => row.more, show: (row) => (row.more ? `≈ ${count(row.more)}` : null) },
 ];
 
 function count(value) {
@@ -147,16 +147,22 @@ function bodyRows(row, columns, open) {
 }
 
 function bodyCell(row, column) {
-  if (column.key === "segment") return element("td", { class: row.whole ? "whole" : "user" }, row.label);
+  if (column.key === "segment") return element("td", { class: row.whole ? "whole" : "user" }, ...breakable(row.label));
   const shown = column.show ? column.show(row) : column.value(row);
   if (shown === null || shown === undefined || shown === "") return element("td", { class: column.text ? "missing" : "num missing" }, "–");
   return element("td", { class: column.text ? "user" : "num" }, shown);
+}
+
+// Products of segments may break between their parts, and nowhere else if it can be helped.
+function breakable(label) {
+  return label.split(/(?<=,)/).flatMap((part, i) => (i ? [element("wbr"), part] : [part]));
 }
 
 function detailRow(row, width) {
   const facts = [
     ["Why", row.why],
     ["Announced", row.expected],
+    ["To settle it", row.more ? `about ${count(row.more)} more examples, if there is truly no drop` : null],
     ["Metric", row.metric === undefined ? null : DATA.words.metric[row.metric]],
     ["Interval", row.method === undefined ? null : DATA.words.method[row.method]],
     ["Tests", row.p],

@@ -1,0 +1,34 @@
+# `make suites` gates the shipped models, `make test` passes the tests. Both first make .venv, everything pinned.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: suites test test-slow check format clean
+
+suites: .venv/ready
+	$(BIN)/pytest suites/
+
+test: .venv/ready
+	$(BIN)/pytest -m "not slow"
+
+test-slow: .venv/ready
+	$(BIN)/pytest -m slow
+
+check: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: .venv/ready
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# torch comes first: a resolver that meets it later may choose a build with gigabytes of CUDA.
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	touch .venv/ready
+
+clean:
+	rm -rf .venv .harness .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info

@@ -1,0 +1,156 @@
+"""The one place where models run: each described model answers a data set, in a process of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+from harness.arrays.footprint import Footprint
+from harness.catalogue import Kinds
+from harness.core.models import ModelSpec, OutputSpec, Task
+from harness.errors import ModelError
+from harness.models.answer import Answer
+from harness.models.chunks import chunks
+from harness.models.columns import nearest
+from harness.models.completion import completed_output, declared_output
+from harness.models.gathering import Gathering, Request
+from harness.models.identity import fingerprint
+from harness.models.job import Job, job_for
+from harness.models.machine import machine
+from harness.models.parameters import OutputsParameters
+from harness.models.process import WorkerProcess
+from harness.models.recorded import RecordedAdapter
+from harness.models.replay import recorded_peak_memory, replay
+from harness.models.serving import TokenTargets
+from harness.models.weighing import weigh
+from harness.ports.data import Dataset
+from harness.ports.model import Chunk, ModelAdapter
+
+_log = logging.getLogger("harness.models")
+
+
+class ModelObserver:
+    """The `Observer` port over the model kinds in `kinds`.
+
+    `warn` is told, in one sentence, what does not stop a run but should be known (ids of a recording that the data
+    does not have); by default it goes to the log.
+    """
+
+    def __init__(self, kinds: Kinds[ModelAdapter], warn: Callable[[str], None] = _log.warning) -> None:
+        self._kinds = kinds
+        self._warn = warn
+
+    def fingerprint(self, model: ModelSpec, root: Path) -> str | None:
+        """Content hash of everything that decides its answers; None when it must not be reused."""
+        return fingerprint(model, root, self._adapter(model))
+
+    def output(self, model: ModelSpec, root: Path, dataset: Dataset) -> OutputSpec:  # noqa: ARG002  # the port's signature
+        """What its output means, with all labels in the order of `Targets`."""
+        return completed_output(model, dataset)
+
+    def observe(self, model: ModelSpec, root: Path, dataset: Dataset, start: int = 0, batch_size: int | None = None) -> Iterator[Chunk]:
+        """Answers in row order from row `start` on; a model that cannot run at all raises `ModelError`.
+
+        Batches begin at multiples of the batch size whatever `start` is, so that a resumed gathering sees the same ones.
+        """
+        declared, completed = declared_output(model), completed_output(model, dataset)
+        if isinstance(self._adapter(model), RecordedAdapter):
+            yield from replay(model, root, dataset, declared, completed, start, self._warn)
+            return
+        job = self._job(model, root, dataset)
+        stream = _Stream(job, model.timeout, dataset, batch_size or model.batch_size)
+        with machine("shared"), closing(stream.answers(start)) as answers:
+            yield from chunks(answers, start, completed, stream.probe)
+
+    def footprint(self, model: ModelSpec, root: Path, dataset: Dataset) -> Footprint:
+        """Its weight on disk and in memory, measured in fresh processes. Of a recording: what it says of memory."""
+        if isinstance(model.parameters, OutputsParameters):
+            return Footprint(peak_memory=recorded_peak_memory(model.parameters, root, dataset))
+        job = self._job(model, root, dataset)
+        return weigh(job, next(_Stream(job, model.timeout, dataset, model.batch_size).requests(0), None), model.timeout)
+
+    def _adapter(self, model: ModelSpec) -> ModelAdapter:
+        return self._kinds.get(model.kind).implementation
+
+    def _job(self, model: ModelSpec, root: Path, dataset: Dataset) -> Job:
+        adapter = self._adapter(model)
+        _check_columns(model, dataset)
+        adapter.files(model.parameters, root)
+        return job_for(
+            model,
+            root,
+            adapter,
+            declared=declared_output(model),
+            completed=completed_output(model, dataset),
+            columns=tuple(dataset.columns),
+        )
+
+
+class _Stream:
+    """One model's answers to one data set."""
+
+    def __init__(self, job: Job, timeout: float, dataset: Dataset, size: int) -> None:
+        self._job = job
+        self._timeout = timeout
+        self._dataset = dataset
+        self._size = size
+        self._columns = _needed(job, dataset)
+
+    def answers(self, start: int) -> Iterator[Answer]:
+        """Answers from row `start` on."""
+        if start >= len(self._dataset):
+            return
+        gathering = self._gathering()
+        first = start - start % self._size
+        with closing(gathering.answers(self.requests(first))) as answers:
+            skip = start - first
+            for answer in answers:
+                kept = answer.without_first(skip)
+                skip = max(0, skip - len(answer))
+                if len(kept):
+                    yield kept
+        # A short rest of a resumed run may well fail as a whole; the whole data set may not.
+        if start == 0:
+            gathering.refuse_all_failed()
+
+    def probe(self) -> Answer | None:
+        """An answer to the first examples, for its shape; None when they too have none."""
+        with closing(self._gathering().answers(self.requests(0))) as answers:
+            return next((answer for answer in answers if answer.values is not None), None)
+
+    def requests(self, first: int) -> Iterator[Request]:
+        """The data set in batches from row `first` on."""
+        tokens = self._dataset.targets(self._job.completed) if self._job.completed and self._job.completed.task is Task.TOKENS else None
+        for batch in self._dataset.batches(self._columns, self._size, first):
+            targets = None
+            if tokens is not None and tokens.offsets is not None:
+                bounds = tokens.offsets[first : first + batch.num_rows + 1]
+                targets = TokenTargets(np.asarray(tokens.values[bounds[0] : bounds[-1]], np.int32), np.diff(bounds))
+            yield Request(first, batch, targets)
+            first += batch.num_rows
+
+    def _gathering(self) -> Gathering:
+        return Gathering(self._job.name, lambda: WorkerProcess(self._job), self._timeout, self._name_row)
+
+    def _name_row(self, row: int) -> str:
+        return f"example {self._dataset.ids()[row].as_py()!r}"
+
+
+def _needed(job: Job, dataset: Dataset) -> Sequence[str]:
+    """Columns the inputs are made from; all of them for a python model that says nothing."""
+    named = dict.fromkeys(column for spec in job.inputs for column in spec.columns)
+    return tuple(named) or tuple(dataset.columns)
+
+
+def _check_columns(model: ModelSpec, dataset: Dataset) -> None:
+    for spec in model.inputs:
+        for column in spec.columns:
+            if column not in dataset.columns:
+                raise ModelError(
+                    f"model {model.name!r}: input {spec.tensor!r} is made from column {column!r}, which the data {dataset.name!r} "
+                    f"does not have; {nearest(column, dataset.columns)}"
+                )

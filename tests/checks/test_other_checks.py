@@ -1,0 +1,124 @@
+"""Agreement and footprint."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from harness.arrays.footprint import Footprint, Weights
+from harness.arrays.outputs import Outputs
+from harness.checks.agreement import AgreementCheck, AgreementParameters
+from harness.checks.fidelity import fidelity
+from harness.checks.footprint import FootprintCheck, FootprintParameters
+from harness.core.models import OutputSpec, OutputType, Task
+from harness.core.outcome import Outcome
+from harness.errors import MeasurementError
+from tests.checks.build import LABELS, from_counts, labels, material
+
+
+def agreement(**limits: object) -> AgreementCheck:
+    return AgreementCheck("agreement", AgreementParameters.model_validate(limits))
+
+
+def footprint(**limits: object) -> FootprintCheck:
+    return FootprintCheck("footprint", FootprintParameters.model_validate(limits))
+
+
+def logits(values: list[list[float]]) -> Outputs:
+    spec = OutputSpec(OutputType.LOGITS, Task.MULTICLASS, labels=LABELS)
+    return Outputs(spec, np.array(values, dtype=np.float32), np.zeros(len(values), dtype=np.uint8), LABELS)
+
+
+def test_flip_rate_counts_examples_that_exactly_one_model_gets_right() -> None:
+    truth, original, candidate = from_counts(960, 10, 20, 10)
+    found = fidelity(labels(original), labels(candidate), material(None, None, truth).examples.targets)
+    assert found.flip_rate == pytest.approx(0.03)
+    assert found.top1_agreement == pytest.approx(0.97)
+
+
+def test_kl_is_that_of_the_two_distributions() -> None:
+    """Softmax of (0, ln 3) is (1/4, 3/4): KL((1/2, 1/2) ‖ (1/4, 3/4)) = ½ ln 2 + ½ ln (2/3) = 0.14384 nats."""
+    found = fidelity(logits([[0.0, 0.0]]), logits([[0.0, float(np.log(3))]]), None)
+    assert found.kl is not None
+    assert found.kl[0] == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(2 / 3), abs=1e-6)
+
+
+def test_sqnr_of_noise_a_tenth_of_the_signal_is_twenty_decibel() -> None:
+    one = logits([[1.0, 2.0], [3.0, -4.0]])
+    other = replace(one, values=(one.values * 1.1).astype(np.float32))
+    assert fidelity(one, other, None).sqnr == pytest.approx(20.0, abs=0.01)
+
+
+@pytest.mark.parametrize(("lost", "outcome"), [(5, Outcome.PASS), (30, Outcome.INCONCLUSIVE), (80, Outcome.FAIL)])
+def test_a_flip_rate_is_judged_by_its_interval(lost: int, outcome: Outcome) -> None:
+    truth, original, candidate = from_counts(1000 - lost, 0, lost, 0)
+    verdict = agreement(max_flip_rate="3%").judge(material(labels(original), labels(candidate), truth))[0]
+    assert verdict.outcome is outcome
+    assert verdict.blocks is (outcome is not Outcome.PASS)
+
+
+def test_the_noise_floor_stands_beside_every_figure() -> None:
+    one = logits([[2.0, 0.0]] * 200)
+    noise = logits([[2.0, 0.0]] * 199 + [[0.0, 2.0]])
+    verdict = agreement(min_top1_agreement="90%").judge(replace(material(one, one, [0] * 200), noise=noise))[0]
+    agreed = next(figure for figure in verdict.figures if figure.name == "top1_agreement")
+    assert agreed.original == pytest.approx(0.995)
+    assert verdict.outcome is Outcome.PASS
+
+
+def test_identical_outputs_satisfy_any_sqnr() -> None:
+    one = logits([[1.0, 2.0]] * 50)
+    assert agreement(min_sqnr=60).judge(material(one, one, [1] * 50))[0].outcome is Outcome.PASS
+
+
+def test_kl_of_labels_cannot_be_measured_and_is_an_error() -> None:
+    verdict = agreement(max_kl=0.1).judge(material(labels([1, 1]), labels([1, 1]), [1, 1]))[0]
+    assert verdict.outcome is Outcome.ERROR
+    assert "kl" in verdict.reason
+
+
+def test_outputs_of_different_types_are_refused() -> None:
+    vector = replace(logits([[1.0, 2.0]]), spec=OutputSpec(OutputType.VECTOR, Task.MULTICLASS))
+    with pytest.raises(MeasurementError, match="outputs of one type"):
+        fidelity(logits([[1.0, 2.0]]), vector, None)
+
+
+BIG = Footprint(disk_bytes=1000, gzip_bytes=900, weights=Weights(100, 100, 0, 32.0), load_seconds=0.1, peak_memory=5000)
+SMALL = Footprint(disk_bytes=280, gzip_bytes=250, weights=Weights(100, 90, 95, 8.5), load_seconds=0.1, peak_memory=4000)
+
+
+def weighed(check: FootprintCheck, candidate: Footprint = SMALL) -> tuple[Outcome, str]:
+    verdict = check.judge(replace(material(None, None, [1]), footprints=(BIG, candidate)))[0]
+    return verdict.outcome, verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("limits", "outcome"),
+    [
+        ({"min_size_reduction": "70%rel"}, Outcome.PASS),
+        ({"min_size_reduction": "75%rel"}, Outcome.FAIL),
+        ({"max_size": "280B"}, Outcome.PASS),
+        ({"max_size": "279B"}, Outcome.FAIL),
+        ({"min_low_precision": "95%"}, Outcome.PASS),
+        ({"min_low_precision": "96%"}, Outcome.FAIL),
+        ({"max_nonzero_parameters": 89}, Outcome.FAIL),
+        ({"max_load_time": "100ms", "min_memory_reduction": "20%rel"}, Outcome.PASS),
+    ],
+)
+def test_footprint_limits(limits: dict[str, object], outcome: Outcome) -> None:
+    assert weighed(footprint(**limits))[0] is outcome
+
+
+def test_a_limit_that_cannot_be_measured_is_an_error_and_never_a_pass() -> None:
+    outcome, reason = weighed(footprint(max_peak_memory="1GB"), Footprint(disk_bytes=1))
+    assert outcome is Outcome.ERROR
+    assert "peak memory" in reason
+
+
+@pytest.mark.parametrize("limits", [{}, {"min_size_reduction": "70pp"}, {"min_size_reduction": "100%rel"}])
+def test_a_footprint_without_a_sensible_limit_is_refused(limits: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        footprint(**limits)

@@ -1,0 +1,191 @@
+"""The quality check: verdicts by interval for the whole, by two keys for segments."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.arrays.outputs import RowStatus
+from harness.core.outcome import Outcome
+from harness.errors import UsageError
+from tests.checks.build import from_counts, labels, material, quality
+
+
+def judged(counts, max_drop="2pp", **parameters):
+    truth, original, candidate = from_counts(*counts)
+    return quality(max_drop, **parameters).judge(material(labels(original), labels(candidate), truth))[0]
+
+
+def test_no_flips_pass_from_133_examples_on() -> None:
+    assert judged((133, 0, 0, 0)).outcome is Outcome.PASS
+    verdict = judged((132, 0, 0, 0))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.blocks
+    assert verdict.needs_more is not None
+    assert verdict.needs_more >= 1
+
+
+def test_one_loss_needs_222_and_two_losses_300_examples() -> None:
+    assert judged((221, 0, 1, 0)).outcome is Outcome.PASS
+    assert judged((220, 0, 1, 0)).outcome is Outcome.INCONCLUSIVE
+    assert judged((298, 0, 2, 0)).outcome is Outcome.PASS
+    assert judged((297, 0, 2, 0)).outcome is Outcome.INCONCLUSIVE
+
+
+def test_interval_of_a_published_table_is_reported_with_the_sign_of_a_drop() -> None:
+    """Tango 1998: (43, 0, 1, 0), 90 %: difference −0.096 to 0.037, so the drop lies between −0.037 and 0.096."""
+    found = judged((43, 0, 1, 0)).comparison
+    assert found is not None
+    assert found.drop.value == pytest.approx(1 / 44)
+    assert found.drop.low == pytest.approx(-0.037, abs=5e-4)
+    assert found.drop.high == pytest.approx(0.096, abs=5e-4)
+    assert (found.gained, found.lost, found.n) == (0, 1, 44)
+
+
+def test_a_proven_loss_fails_and_names_the_lost_examples() -> None:
+    verdict = judged((800, 0, 100, 100))
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.blocks
+    assert [example.id for example in verdict.worst_examples] == [f"e{i}" for i in range(800, 805)]
+    assert verdict.worst_examples[0].target == "yes"
+    assert verdict.worst_examples[0].candidate == "no"
+
+
+def test_a_loss_at_the_margin_says_that_more_examples_would_rather_prove_harm() -> None:
+    verdict = judged((90, 0, 3, 7))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "more likely prove harm" in verdict.reason
+    assert verdict.needs_more is None
+
+
+def test_one_lost_segment_fails_alone_while_the_whole_passes() -> None:
+    truth, original, candidate = from_counts(4000, 0, 0, 0)
+    names = [f"s{i % 20}" for i in range(4000)]
+    candidate = [0 if name == "s7" and i < 800 else answer for i, (name, answer) in enumerate(zip(names, candidate, strict=True))]
+    verdicts = quality("2pp", segments={"name": {}}).judge(material(labels(original), labels(candidate), truth, {"name": names}))
+    whole, segments = verdicts[0], verdicts[1:]
+    assert whole.outcome is Outcome.PASS
+    assert [v.segment.label for v in segments if v.outcome is Outcome.FAIL] == ["name:s7"]
+    assert {v.outcome for v in segments if v.segment.label != "name:s7"} == {Outcome.PASS}
+
+
+def test_a_suspect_segment_among_many_warns_and_is_marked() -> None:
+    """Three lost of 50 is outside 2 points by its interval, and may be chance among 40 segments."""
+    names = [f"s{i // 50:02d}" for i in range(2000)]
+    candidate = [1] * 2000
+    for row in (0, 1, 2, 3):
+        candidate[row] = 0
+    verdicts = quality("2pp", segments={"name": {}}, max_unproven="100%").judge(
+        material(labels([1] * 2000), labels(candidate), [1] * 2000, {"name": names})
+    )
+    first = verdicts[1]
+    assert first.suspect
+    assert first.outcome is Outcome.INCONCLUSIVE
+    assert not first.blocks
+    assert first.reason.startswith("suspect")
+
+
+def test_a_critical_segment_that_stays_unproven_blocks_and_one_that_vanished_is_an_error() -> None:
+    names = ["bn"] * 20 + ["en"] * 480
+    check = quality("2pp", segments={"language": {"critical": ["bn", "mr"]}})
+    verdicts = check.judge(material(labels([1] * 500), labels([1] * 500), [1] * 500, {"language": names}))
+    by_label = {v.segment.label if v.segment else "": v for v in verdicts}
+    assert by_label["language:bn"].outcome is Outcome.INCONCLUSIVE
+    assert by_label["language:bn"].blocks
+    assert by_label["language:mr"].outcome is Outcome.ERROR
+    assert "is not in the data" in by_label["language:mr"].reason
+    assert by_label["language:en"].outcome is Outcome.PASS
+
+
+def test_too_many_unproven_segments_fail_the_check_in_the_headline() -> None:
+    names = [f"s{i // 10}" for i in range(1000)]
+    verdict = quality("2pp", segments={"name": {}}).judge(material(labels([1] * 1000), labels([1] * 1000), [1] * 1000, {"name": names}))[0]
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.blocks
+    assert "100 of 100 segments unproven" in verdict.reason
+
+
+def test_rows_on_which_the_candidate_failed_are_wrong_and_counted() -> None:
+    status = [RowStatus.OK] * 1000
+    status[3] = status[4] = RowStatus.CRASHED
+    verdict = quality().judge(material(labels([1] * 1000), labels([1] * 1000, status), [1] * 1000))[0]
+    assert verdict.comparison is not None
+    assert verdict.comparison.lost == 2
+    assert "crashed on 2 examples" in verdict.warnings[0]
+
+
+def test_an_original_that_fails_on_more_than_a_thousandth_makes_the_measurement_invalid() -> None:
+    status = [RowStatus.OK] * 1000
+    status[0] = RowStatus.NOT_FINITE
+    fine = quality().judge(material(labels([1] * 1000, status), labels([1] * 1000), [1] * 1000))[0]
+    assert fine.outcome is Outcome.PASS
+    status[1] = RowStatus.NOT_FINITE
+    broken = quality().judge(material(labels([1] * 1000, status), labels([1] * 1000), [1] * 1000))[0]
+    assert broken.outcome is Outcome.INVALID
+    assert broken.blocks
+
+
+def test_missing_evidence_is_an_error_and_never_a_pass() -> None:
+    assert quality().judge(material(None, labels([1]), [1]))[0].outcome is Outcome.ERROR
+
+
+@pytest.mark.parametrize(("limit", "metric", "words"), [("2pp", "log_loss", "not a proportion"), (0.02, "accuracy", "has no unit")])
+def test_a_margin_in_a_unit_that_does_not_fit_the_metric_is_refused(limit: object, metric: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        quality(limit, metric)
+
+
+def test_a_relative_margin_is_judged_on_the_ratio() -> None:
+    """400 of 1000 right against 396: a loss of 1 % of the original's value, 0.4 points."""
+    assert judged((396, 0, 4, 600), "4%rel").outcome is Outcome.PASS
+    assert judged((300, 0, 100, 600), "4%rel").outcome is Outcome.FAIL
+    found = judged((396, 0, 4, 600), "4%rel").comparison
+    assert found is not None
+    assert found.drop.value == pytest.approx(0.01)
+    assert found.margin == pytest.approx(0.04)
+
+
+def test_the_observed_rule_says_how_often_it_is_wrong() -> None:
+    verdict = judged((95, 2, 5, 0), decide="observed")
+    assert verdict.outcome is Outcome.FAIL
+    assert "fails a model that lost nothing in" in verdict.reason
+
+
+def test_clusters_widen_the_interval_and_fewer_than_ten_cannot_be_judged() -> None:
+    truth, original, candidate = from_counts(450, 10, 10, 30)
+    plain = quality().judge(material(labels(original), labels(candidate), truth))[0]
+    blocks_of_ten = [i // 10 for i in range(500)]
+    clustered = quality().judge(material(labels(original), labels(candidate), truth, clusters=blocks_of_ten))[0]
+    assert plain.comparison is not None
+    assert clustered.comparison is not None
+    assert clustered.comparison.drop.high > plain.comparison.drop.high
+    few = quality().judge(material(labels(original), labels(candidate), truth, clusters=[i // 100 for i in range(500)]))[0]
+    assert few.outcome is Outcome.INCONCLUSIVE
+    assert "cluster" in few.reason
+
+
+def test_swapping_the_models_mirrors_the_interval() -> None:
+    rng = np.random.default_rng(5)
+    truth = rng.integers(0, 2, 700).tolist()
+    one, other = rng.integers(0, 2, 700).tolist(), rng.integers(0, 2, 700).tolist()
+    there = quality().judge(material(labels(one), labels(other), truth))[0].comparison
+    back = quality().judge(material(labels(other), labels(one), truth))[0].comparison
+    assert there is not None
+    assert back is not None
+    assert there.drop.low == pytest.approx(-back.drop.high)
+    assert there.drop.value == pytest.approx(-back.drop.value)
+
+
+def test_an_underpowered_gate_is_blamed_and_not_the_model() -> None:
+    """STATISTICS: at 300 examples and 5 % flips a perfect model passes 2 points in 43 % of runs."""
+    verdict = judged((255, 7, 8, 30))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.reason.startswith("underpowered gate")
+
+
+def test_an_original_at_chance_is_warned_of() -> None:
+    truth = [0, 1] * 500
+    constant = labels([1] * 1000)
+    assert "labels" in " ".join(quality().judge(material(constant, constant, truth))[0].warnings)
+    good = labels(truth)
+    assert quality().judge(material(good, good, truth))[0].warnings == ()

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
-
 from harness import wiring
+from harness.api.predictions import as_array, in_memory, recording, write_columns, write_recording
 from harness.core.suite import Suite
-from harness.errors import DataError, SuiteError, UsageError
+from harness.errors import SuiteError, UsageError
 from harness.ports.data import Dataset
 from harness.spec import load_suite
 from harness.wiring.sessions import check_of
 
-_ID = "example"
 _SUITE = "comparison"
 _DATA = "test"
 _SOURCE_KEYS = ("source", "file", "hf", "sklearn", "python")
@@ -45,7 +40,7 @@ class Assembly:
     @property
     def recorded(self) -> bool:
         """Whether both models are given by predictions in memory."""
-        return _is_array(self.original) and _is_array(self.candidate)
+        return in_memory(self.original) and in_memory(self.candidate)
 
     def document(self, scratch: Path) -> dict[str, Any]:
         """The suite as a mapping; columns in memory are written to `scratch`."""
@@ -56,31 +51,43 @@ class Assembly:
             "suite": _SUITE,
             "original": self._original(scratch),
             "data": {_DATA: self._data(scratch, segments)},
-            "candidates": {"candidate": _model(self.candidate, scratch / "candidate.parquet", "candidate")},
+            "candidates": {"candidate": self._model(self.candidate, scratch, "candidate")},
             "checks": {_name(self.metric): checks},
         }
 
     def write_predictions(self, scratch: Path, dataset: Callable[[str], Dataset]) -> None:
         """Write predictions in memory as recordings, under the ids of the data."""
         for name, answers in (("original", self.original), ("candidate", self.candidate)):
-            if _is_array(answers):
-                _write_recording(scratch / f"{name}.parquet", _array(answers, name), dataset(_DATA), name)
+            if in_memory(answers):
+                write_recording(scratch / f"{name}.parquet", as_array(answers, name), dataset(_DATA), name)
 
     def _original(self, scratch: Path) -> dict[str, Any]:
-        described = _model(self.original, scratch / "original.parquet", "original")
+        described = self._model(self.original, scratch, "original")
         if self.input is not None:
-            described["input"] = dict(self.input)
-        output = self.output if self.output is not None else self._output_of_predictions()
-        if output is not None and "output" not in described:
-            described["output"] = dict(output)
+            described["input"] = _plain(self.input)
+        declared = self._declared()
+        if declared is not None and "output" not in described:
+            described["output"] = _plain(declared)
         return described
 
-    def _output_of_predictions(self) -> Mapping[str, Any] | None:
-        """Numbers that are not whole are values; everything else one per example is a label."""
-        given = [_array(answers, "predictions") for answers in (self.original, self.candidate) if _is_array(answers)]
-        if any(answers.ndim == 2 for answers in given):
-            raise UsageError("scores per class say nothing without their labels; give output={'type': …, 'task': …, 'labels': […]}")
-        return {"type": "values", "task": "regression"} if given and all(answers.dtype.kind == "f" for answers in given) else None
+    def _model(self, model: Any, scratch: Path, name: str) -> dict[str, Any]:
+        if isinstance(model, Mapping):
+            return dict(_plain(model))
+        if in_memory(model):
+            return recording(as_array(model, name), scratch / f"{name}.parquet", self.output, name)
+        if Path(model).suffix.lower() != ".onnx":
+            raise UsageError(
+                f"{name}: {str(model)!r} is not an .onnx file; describe other models as a suite does, such as {{'outputs': …}}"
+            )
+        return {"onnx": str(model)}
+
+    def _declared(self) -> Mapping[str, Any] | None:
+        """What the answers mean: as the caller says; else numbers that are not whole are values, and other answers labels."""
+        if self.output is not None:
+            return self.output
+        given = [as_array(answers, "predictions") for answers in (self.original, self.candidate) if in_memory(answers)]
+        numbers = bool(given) and all(answers.ndim == 1 and answers.dtype.kind == "f" for answers in given)
+        return {"type": "values", "task": "regression"} if numbers else None
 
     def _data(self, scratch: Path, segments: Mapping[str, Any]) -> dict[str, Any]:
         extra = {"id": self.id, "target": self.target, "segments": dict(segments)}
@@ -92,7 +99,7 @@ class Assembly:
         if any(isinstance(self.data.get(key), (str, Path, Mapping)) for key in _SOURCE_KEYS):
             return {**_plain(self.data), **described}
         path = scratch / "data.parquet"
-        _write_columns(path, self.data)
+        write_columns(path, self.data)
         return {"source": str(path), **described}
 
 
@@ -112,62 +119,6 @@ def as_suite(described: Assembly, scratch: Path) -> Suite:
     for spec in suite.checks:
         check_of(spec, suite)
     return suite
-
-
-def _model(model: Any, recording: Path, name: str) -> dict[str, Any]:
-    if isinstance(model, Mapping):
-        described: dict[str, Any] = _plain(model)
-        return described
-    if isinstance(model, (str, Path)):
-        if Path(model).suffix.lower() != ".onnx":
-            raise UsageError(f"{name}: {str(model)!r} is not an .onnx file; describe other models as a suite does, such as {{'outputs': …}}")
-        return {"onnx": str(model)}
-    answers = _array(model, name)
-    columns = {"prediction": "prediction"} if answers.ndim == 1 else {"scores": f"{answers.shape[1]} columns"}
-    return {"outputs": {"path": str(recording), "id": _ID, **columns}}
-
-
-def _is_array(model: Any) -> bool:
-    return not isinstance(model, (str, Path, Mapping))
-
-
-def _array(answers: Any, name: str) -> NDArray[Any]:
-    if hasattr(answers, "detach"):
-        answers = answers.detach().cpu()
-    array = np.asarray(answers)
-    if array.dtype == object:
-        array = np.asarray([str(value) for value in array.ravel()]).reshape(array.shape)
-    if array.ndim not in (1, 2) or array.dtype.kind not in "biufUS":
-        raise UsageError(f"{name}: expected a path, a mapping, or an array of predictions (n,) or scores (n, classes), not {_described(answers)}")
-    return array
-
-
-def _described(value: Any) -> str:
-    return f"an array of shape {value.shape} and type {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
-
-
-def _write_recording(path: Path, answers: NDArray[Any], dataset: Dataset, name: str) -> None:
-    if len(answers) != len(dataset):
-        raise UsageError(f"{name}: {len(answers):,} predictions for {len(dataset):,} examples; give one per example, in the order of the data")
-    columns: dict[str, Any] = {_ID: dataset.ids()}
-    if answers.ndim == 1:
-        columns["prediction"] = pa.array(answers)
-    else:
-        columns |= {_score_column(place): pa.array(answers[:, place]) for place in range(answers.shape[1])}
-    pq.write_table(pa.table(columns), path)
-
-
-def _score_column(place: int) -> str:
-    return f"class-{place}"
-
-
-def _write_columns(path: Path, columns: Mapping[str, Any]) -> None:
-    try:
-        table = pa.table({str(name): pa.array(np.asarray(values) if not isinstance(values, pa.Array) else values) for name, values in columns.items()})
-    except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
-        lengths = ", ".join(f"{name}: {len(values):,}" for name, values in columns.items() if isinstance(values, Sequence | np.ndarray))
-        raise DataError(f"the columns of data do not make a table ({error}); expected one value per example in each ({lengths})") from error
-    pq.write_table(table, path)
 
 
 def _segments(segments: Any) -> dict[str, Any]:

@@ -76,6 +76,10 @@ class AgreementCheck:
         """See `Check.power`."""
         return None
 
+    def hopeless(self, n: int, segment_margin: object | None) -> bool:
+        """See `Check.hopeless`."""
+        return False
+
     def judge(self, material: Material) -> tuple[Verdict, ...]:
         """See `Check.judge`."""
         original, candidate = material.original, material.outputs

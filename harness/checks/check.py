@@ -55,3 +55,6 @@ class Check(Protocol):
 
     def power(self, n: int, segment_margin: object | None, flip_rate: float | None) -> PowerNote | None:
         """What `n` examples can prove, None when that cannot be said for this kind of check."""
+
+    def hopeless(self, n: int, segment_margin: object | None) -> bool:
+        """Whether `n` examples are too few for any model to pass, even one that loses nothing. Cheap."""

@@ -61,6 +61,10 @@ class DriftCheck:
         """See `Check.power`."""
         return self.quality.power(n, segment_margin, flip_rate)
 
+    def hopeless(self, n: int, segment_margin: object | None) -> bool:
+        """See `Check.hopeless`."""
+        return self.quality.hopeless(n, segment_margin)
+
     def judge(self, material: Material) -> tuple[Verdict, ...]:
         """See `Check.judge`. Without a baseline there is nothing to drift from: SKIPPED, and said."""
         rules = replace(self.quality.rules(material), check=self.name)

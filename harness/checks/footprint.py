@@ -111,6 +111,10 @@ class FootprintCheck:
         """See `Check.power`."""
         return None
 
+    def hopeless(self, n: int, segment_margin: object | None) -> bool:
+        """See `Check.hopeless`."""
+        return False
+
     def judge(self, material: Material) -> tuple[Verdict, ...]:
         """See `Check.judge`: a limit that cannot be measured is an ERROR, one that is not met a FAIL."""
         if material.footprints is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -95,7 +96,7 @@ class QualityCheck:
         return replace(whole, reason=f"underpowered gate, a perfect model passes in {note.power:.0%} of runs: {whole.reason}")
 
     def _with_chance_warning(self, whole: Verdict, targets: Targets) -> Verdict:
-        """Warns when the original is not provably better than always giving the most frequent answer: then labels or inputs are mixed up."""
+        """Warns when the original is not provably better than one constant answer: then labels or inputs are mixed up."""
         found = whole.comparison
         if found is None or self.metric.info.name != "accuracy" or found.original.low is None:
             return whole
@@ -105,8 +106,8 @@ class QualityCheck:
         if found.original.low > majority or majority == 1:
             return whole
         warning = (
-            f"the original is right on {found.original.value:.1%}, not provably better than always giving the most frequent answer ({majority:.1%}): "
-            "look at the order of the labels, the preprocessing and the output's name"
+            f"the original is right on {found.original.value:.1%}, not provably better than always giving the most frequent "
+            f"answer ({majority:.1%}): look at the order of the labels, the preprocessing and the output's name"
         )
         return replace(whole, warnings=(*whole.warnings, warning))
 
@@ -163,6 +164,18 @@ class QualityCheck:
             can_pass=bool(stats.can_ever_pass(n, limit.amount)),
             assumed_flip_rate=assumed,
         )
+
+    def hopeless(self, n: int, segment_margin: object | None) -> bool:
+        """See `Check.hopeless`; said where `power` is."""
+        limit = segment_margin if isinstance(segment_margin, Change) else self.parameters.max_drop
+        if not self.metric.info.binary or limit.unit != "pp" or limit.amount <= 0 or self.parameters.decide == "observed":
+            return False
+        return n < _fewest_to_pass(limit.amount)
+
+
+@cache
+def _fewest_to_pass(margin: float) -> int:
+    return stats.needed_to_pass(0, margin)
 
 
 def require_fitting_unit(limit: Change, info: MetricInfo) -> None:

@@ -1,5 +1,15 @@
-"""The command line."""
+"""The command line. `harness --help` must stay quick: nothing here imports more than typer before a command runs."""
+
+from __future__ import annotations
+
+import sys
 
 
-def main() -> None:
-    """Entry point of the console script."""
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of the console script. Exit status 2 with one sentence for what is wrong, 130 for Ctrl-C; never a traceback for either."""
+    # Late: importing the package costs nothing, so that its parts can be used without building the commands.
+    from harness.cli.app import app  # noqa: PLC0415
+    from harness.cli.ending import ending  # noqa: PLC0415
+
+    with ending():
+        sys.exit(app(args=arguments, prog_name="harness", standalone_mode=False))

@@ -50,9 +50,20 @@ def read(path: Path) -> ModelProto:
     try:
         return onnx.load(str(path))
     except Exception as error:
-        raise ModelError(
-            f"{path} cannot be read as ONNX ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})"
-        ) from error
+        raise ModelError(f"{path} cannot be read as ONNX: {type(error).__name__}: {first_line(error)}") from error
+
+
+def read_structure(path: Path) -> ModelProto:
+    """The model without external data."""
+    import onnx
+
+    return onnx.load(str(path), load_external_data=False)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what a library says, for use in a sentence."""
+    text = str(error).strip()
+    return text.splitlines()[0][:300] if text else "no message"
 
 
 def write(model: ModelProto, path: Path) -> None:

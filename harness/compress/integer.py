@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,12 @@ from harness.compress.graph import ModelProto
 from harness.compress.parameters import QuantizeParameters
 from harness.errors import ModelError
 from harness.ports.compress import Layer
+
+ENTROPY_BINS = 1024
+"""Bins of the histogram from which the entropy method cuts outliers off."""
+
+ENTROPY_LEVELS = 256
+"""Levels it merges the bins into: those of 8 bits."""
 
 
 def prepared(model: ModelProto, scratch: Path) -> ModelProto:
@@ -58,31 +65,57 @@ def quantize_static(
     model: ModelProto, parameters: QuantizeParameters, excluded: frozenset[str], batches: list[Batch], scratch: Path
 ) -> ModelProto:
     """8-bit weights and activations, whose ranges come from the calibration batches."""
-    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType
+    from onnxruntime.quantization import QuantFormat, QuantType
     from onnxruntime.quantization import quantize_static as ort_static
 
-    methods = {
-        "minmax": CalibrationMethod.MinMax,
-        "entropy": CalibrationMethod.Entropy,
-        "percentile": CalibrationMethod.Percentile,
-    }
     types = {"s8": QuantType.QInt8, "u8": QuantType.QUInt8}
     source, target = scratch / "source.onnx", scratch / "static.onnx"
     graph.write(model, source)
     with _quiet("quantize statically"):
+        method, ranges = _ranges(source, parameters, batches, scratch)
         ort_static(
             str(source),
             str(target),
-            _reader(batches),
+            None,
             quant_format=QuantFormat.QDQ,
             per_channel=parameters.per == "channel",
             activation_type=types[parameters.activations],
             weight_type=types[parameters.weights],
-            calibrate_method=methods[parameters.method],
+            calibrate_method=method,
             nodes_to_exclude=sorted(excluded),
             use_external_data_format=model.ByteSize() > graph.LARGEST_FILE,
+            calibration_cache_path=str(ranges),
         )
     return graph.tidy(graph.read(target))
+
+
+def _ranges(source: Path, parameters: QuantizeParameters, batches: list[Batch], scratch: Path) -> tuple[Any, Path]:
+    """The method and a file with the range of every activation.
+
+    Found apart from the quantization itself, because `quantize_static` passes no number of bins on, and with its
+    defaults (128 bins for 128 levels) the entropy method has nothing to choose from: it would silently be minmax.
+    """
+    from onnxruntime.quantization import CalibrationMethod
+    from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
+    from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
+
+    method, options = {
+        "minmax": (CalibrationMethod.MinMax, {}),
+        "entropy": (CalibrationMethod.Entropy, {"num_bins": ENTROPY_BINS, "num_quantized_bins": ENTROPY_LEVELS}),
+        "percentile": (CalibrationMethod.Percentile, {"percentile": parameters.percentile}),
+    }[parameters.method]
+    calibrator = create_calibrator(
+        source,
+        sorted({*QLinearOpsRegistry, *QDQRegistry}),
+        str(scratch / "augmented.onnx"),
+        method,
+        use_external_data_format=source.stat().st_size > graph.LARGEST_FILE,
+        extra_options=options,
+    )
+    calibrator.collect_data(_reader(batches))
+    path = scratch / "ranges.json"
+    save_tensors_data(calibrator.compute_data(), path)
+    return method, path
 
 
 def layers(before: ModelProto, after: ModelProto, excluded: frozenset[str]) -> list[Layer]:
@@ -95,13 +128,10 @@ def layers(before: ModelProto, after: ModelProto, excluded: frozenset[str]) -> l
     for weight in graph.weights(before):
         stored = found.get(f"{weight.name}_quantized")
         if stored is not None and weight.name not in found and stored.data_type in kinds:
-            scale = next((found[name] for name in (f"{weight.name}_scale", f"{weight.name}_quantized_scale") if name in found), None)
-            scales = 1
-            for length in scale.dims if scale is not None else ():
-                scales *= length
-            report.append(
-                Layer(weight.name, weight.shape, done=f"{kinds[stored.data_type]}, {'one scale' if scales == 1 else f'{scales:,} scales'}")
-            )
+            scale = next(found[name] for name in (f"{weight.name}_scale", f"{weight.name}_quantized_scale") if name in found)
+            scales = math.prod(scale.dims)
+            how = "one scale" if scales == 1 else f"{scales:,} scales"
+            report.append(Layer(weight.name, weight.shape, done=f"{kinds[stored.data_type]}, {how}"))
         else:
             report.append(Layer(weight.name, weight.shape, reason=_reason(weight, excluded)))
     return report
@@ -141,7 +171,7 @@ def _quiet(what: str) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except Exception as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
-        raise ModelError(f"ONNX Runtime's quantizer could not {what} the model: {type(error).__name__}: {first}") from error
+        said = f"{type(error).__name__}: {graph.first_line(error)}"
+        raise ModelError(f"ONNX Runtime's quantizer could not {what} the model: {said}") from error
     finally:
         logging.disable(previous)

@@ -17,6 +17,7 @@ _MEANT_FOR: dict[str, tuple[Mode, ...]] = {
     "activations": ("static",),
     "weights": ("dynamic", "static"),
     "method": ("static",),
+    "percentile": ("static",),
 }
 
 
@@ -42,6 +43,7 @@ class QuantizeParameters(Parameters):
     activations: Literal["u8", "s8"] = Field(default="u8", description="Type of the activations, for mode static.")
     weights: Literal["u8", "s8"] = Field(default="s8", description="Type of the weights, for modes dynamic and static.")
     method: Literal["minmax", "entropy", "percentile"] = Field(default="minmax", description="How mode static finds ranges.")
+    percentile: float = Field(default=99.99, gt=50, lt=100, description="Share of the values that a range covers, for method percentile.")
     exclude: tuple[str, ...] = Field(default=(), description="Names of nodes or of their weights to leave alone.")
 
     @model_validator(mode="after")
@@ -56,6 +58,8 @@ class QuantizeParameters(Parameters):
             raise ValueError(f"per: block belongs to mode weights; mode {self.mode} takes per: channel or per: tensor")
         if self.per != "block" and "block" in self.model_fields_set:
             raise ValueError(f"block means nothing with per: {self.per}; write per: block, or leave it out")
+        if self.method != "percentile" and "percentile" in self.model_fields_set:
+            raise ValueError(f"percentile means nothing with method {self.method}; write method: percentile, or leave it out")
         if self.mode == "static" and self.calibrate is None:
             raise ValueError("mode static needs rows to find ranges on; write for instance calibrate: {data: train, rows: 256}")
         return self

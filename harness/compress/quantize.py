@@ -17,7 +17,7 @@ from harness.ports.compress import Layer, StepContext, StepReport
 _NOTES = {
     "u8s8": "u8 activations with s8 weights: on processors without VNNI sums can saturate, and answers then differ between machines",
     "conv": "dynamic mode quantizes convolutions with one scale per tensor, and runs them slower than in floats on most processors",
-    "int2": "the installed ONNX Runtime does not read int2, so the {levels} levels are stored as int4",
+    "int2": "the installed ONNX Runtime does not read int2, so the three levels are stored as int4",
 }
 
 
@@ -34,20 +34,19 @@ class Quantize:
         graph.refuse_not_finite(model, f"quantize ({parameters.mode})")
         graph.excluded_nodes(model, parameters.exclude)
         if parameters.mode == "weights":
-            return _weights(model, target, parameters)
+            return _weights(model, source, target, parameters)
         return _integer(model, target, parameters, context)
 
 
-def _weights(model: ModelProto, target: Path, parameters: QuantizeParameters) -> StepReport:
-    copy = type(model).FromString(model.SerializeToString()) if parameters.bits == 2 else None
+def _weights(model: ModelProto, source: Path, target: Path, parameters: QuantizeParameters) -> StepReport:
     notes: tuple[str, ...] = ()
     made, layers = quantize_weights(model, parameters)
     _refuse_nothing_done(layers, parameters)
     graph.write(made, target)
-    if copy is not None and refusal(target):
-        made, layers = quantize_weights(copy, parameters, container="INT4")
+    if parameters.bits == 2 and refusal(target):
+        made, layers = quantize_weights(graph.tidy(graph.read(source)), parameters, container="INT4")
         graph.write(made, target)
-        notes = (_NOTES["int2"].format(levels=3),)
+        notes = (_NOTES["int2"],)
     return StepReport(tuple(layers), notes)
 
 

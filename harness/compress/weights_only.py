@@ -102,7 +102,7 @@ def _store(model: ModelProto, tensor: Any, rounded: Rounded, kind: str) -> Any:
     model.graph.initializer.remove(tensor)
     model.graph.initializer.append(numpy_helper.from_array(rounded.levels.astype(element), f"{name}_quantized"))
     model.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(rounded.scale), f"{name}_scale"))
-    attributes = {"axis": rounded.axis, "block_size": rounded.block}
+    attributes: dict[str, Any] = {"axis": rounded.axis, "block_size": rounded.block}
     given = {key: value for key, value in attributes.items() if value is not None}
     return helper.make_node("DequantizeLinear", [f"{name}_quantized", f"{name}_scale"], [name], name=f"{name}_dequantize", **given)
 
@@ -118,10 +118,8 @@ def _at_least(model: ModelProto, opset: int, version: int) -> ModelProto:
                 warnings.simplefilter("ignore")
                 model = onnx.version_converter.convert_version(model, opset)
         except Exception as error:
-            first = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ModelError(
-                f"the model uses operator set {current} and cannot be brought to {opset}, which these bits need: {first}"
-            ) from error
+            said = graph.first_line(error)
+            raise ModelError(f"the model's operator set {current} cannot be brought to {opset}, which these bits need: {said}") from error
         graph.tidy(model)
     model.ir_version = max(model.ir_version, version)
     return model

@@ -61,7 +61,7 @@ def text_lengths(table: ParquetTable, rule: ByBins, root: Path) -> NDArray[np.fl
     """(n,) lengths of the texts of a column, NaN where it is empty; read in batches."""
     measure = _measure(rule, root)
     kind = table.schema.field(rule.column).type
-    if not (pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind)):
+    if not (pt.is_string(kind) or pt.is_large_string(kind)):
         raise DataError(f"column {rule.column!r} holds {kind}; by: {rule.by} needs texts")
     return np.concatenate(list(_lengths(table, rule.column, measure)))
 

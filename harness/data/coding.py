@@ -96,7 +96,7 @@ def _empty(values: pa.Array) -> NDArray[np.bool_]:
         return np.ones(len(values), dtype=bool)
     if pt.is_floating(values.type):
         mask = pc.is_nan(values)
-    elif pt.is_string(values.type) or pt.is_large_string(values.type) or pt.is_string_view(values.type):
+    elif pt.is_string(values.type) or pt.is_large_string(values.type):
         mask = pc.equal(pc.binary_length(values), 0)
     else:
         mask = values.is_null()

@@ -44,7 +44,7 @@ def _lines(source: Path, encoding: str) -> Iterator[dict[str, Any]]:
             for number, line in enumerate(text, start=1):
                 if not line.strip():
                     continue
-                row = json.loads(line, parse_constant=_no_number)
+                row = json.loads(line.rstrip(), parse_constant=_no_number)
                 if not isinstance(row, dict):
                     raise DataError(f"line {number} must be an object and is {_sort(row)}")
                 yield row

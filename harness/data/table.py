@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyarrow.types as pt
 
 from harness.data.naming import unknown_column
 from harness.data.writer import check_names
 from harness.errors import DataError
+
+Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
 
 
 class ParquetTable:
@@ -24,7 +27,7 @@ class ParquetTable:
         try:
             with pq.ParquetFile(path) as file:
                 self._metadata = file.metadata
-                self.schema: pa.Schema = file.schema_arrow
+                self.schema: pa.Schema = pa.schema([field.with_type(_plain(field.type)) for field in file.schema_arrow])
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
             raise DataError(f"is not a Parquet file that can be read: {error}") from error
         check_names(self.schema.names)
@@ -48,7 +51,7 @@ class ParquetTable:
         """One whole column."""
         self.require(name)
         with self._open() as file:
-            return file.read(columns=[name], use_threads=True).column(name)
+            return self._cast(file.read(columns=[name], use_threads=True), [name]).column(0)
 
     def batches(self, columns: Sequence[str], size: int, start: int = 0) -> Iterator[pa.RecordBatch]:
         """Batches of at most `size` rows from row `start` on, the columns in the order asked for."""
@@ -62,7 +65,7 @@ class ParquetTable:
                 if skip >= batch.num_rows:
                     skip -= batch.num_rows
                     continue
-                yield batch.slice(skip).select(list(columns))
+                yield self._cast(batch.slice(skip), columns)
                 skip = 0
 
     def take(self, rows: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
@@ -75,9 +78,14 @@ class ParquetTable:
             for group, (first, end) in enumerate(pairwise(firsts)):
                 inside = sorted({row for row in rows if first <= row < end})
                 if inside:
-                    table = file.read_row_group(group, columns=list(columns)).select(list(columns))
+                    table = self._cast(file.read_row_group(group, columns=list(columns)), columns)
                     found.update(zip(inside, table.take([row - first for row in inside]).to_pylist(), strict=True))
         return [found[row] for row in rows]
+
+    def _cast(self, rows: Rows, columns: Sequence[str]) -> Rows:
+        chosen = rows.select(list(columns))
+        wanted = pa.schema([self.schema.field(name) for name in columns])
+        return chosen if chosen.schema.equals(wanted) else chosen.cast(wanted)
 
     def _open(self) -> pq.ParquetFile:
         return pq.ParquetFile(self.path, metadata=self._metadata, memory_map=True)
@@ -85,3 +93,8 @@ class ParquetTable:
     def _first_rows(self) -> list[int]:
         sizes = (self._metadata.row_group(index).num_rows for index in range(self._metadata.num_row_groups))
         return list(accumulate(sizes, initial=0))
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """Views of texts, which polars likes and few functions know, are read as texts."""
+    return pa.string() if pt.is_string_view(kind) else kind

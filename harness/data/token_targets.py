@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,16 +12,18 @@ from numpy.typing import NDArray
 
 from harness.arrays.targets import Targets
 from harness.core.models import Task
-from harness.data.naming import name_rows
+from harness.data.naming import name_rows, name_values
 from harness.data.table import ParquetTable
 from harness.data.writer import is_list
 from harness.errors import DataError
+
+_TOKENS = re.compile(r"\s*(-?\d{1,18}\s+)*(-?\d{1,18})?\s*", re.ASCII)
 
 
 def token_targets(table: ParquetTable, column: str, ignore_index: int | None) -> Targets:
     """Lists of whole numbers, or texts of whole numbers between blanks, as one flat array with offsets."""
     kind = table.schema.field(column).type
-    chunks = [_lists(chunk, column) for chunk in table.column(column).chunks]
+    chunks = _lists(table.column(column), column)
     if not all(is_list(chunk.type) for chunk in chunks):
         raise DataError(f"column {column!r} holds {kind}; a tokens task needs a list of token ids in each row")
     lengths = np.concatenate([pc.list_value_length(chunk).fill_null(-1).to_numpy(zero_copy_only=False) for chunk in chunks])
@@ -31,16 +35,17 @@ def token_targets(table: ParquetTable, column: str, ignore_index: int | None) ->
     return Targets(Task.TOKENS, values, offsets=offsets, ignore_index=ignore_index)
 
 
-def _lists(chunk: pa.Array, column: str) -> pa.Array:
-    if isinstance(chunk, pa.ExtensionArray):
-        return chunk.storage
-    if not (pt.is_string(chunk.type) or pt.is_large_string(chunk.type)):
-        return chunk
-    pieces = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(pc.if_else(pc.equal(chunk, ""), None, chunk)))
-    try:
-        return pieces.cast(pa.list_(pa.int32()))
-    except pa.ArrowInvalid as error:
-        raise DataError(f"column {column!r} must hold token ids between blanks: {error}") from error
+def _lists(values: pa.ChunkedArray, column: str) -> list[pa.Array]:
+    if isinstance(values.type, pa.BaseExtensionType):
+        return [chunk.storage for chunk in values.chunks]
+    if not (pt.is_string(values.type) or pt.is_large_string(values.type)):
+        return list(values.chunks)
+    texts = values.to_pylist()
+    wrong = np.array([row for row, text in enumerate(texts) if text and not _TOKENS.fullmatch(text)], dtype=np.int64)
+    if len(wrong):
+        shown = name_values([texts[wrong[0]]])
+        raise DataError(f"column {column!r} must hold whole numbers between blanks, but {name_rows(wrong)} hold others: {shown}")
+    return [pa.array([[int(token) for token in text.split()] if text else None for text in texts], pa.list_(pa.int64()))]
 
 
 def _whole(values: pa.Array, column: str) -> NDArray[np.int32]:

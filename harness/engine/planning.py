@@ -13,17 +13,18 @@ def underpowered(items: Iterable[Item]) -> list[str]:
     lines: dict[str, None] = {}
     hopeless: dict[tuple[str, str], set[str]] = {}
     for item in items:
-        note = item.power
-        if note is None:
+        if item.hopeless:
+            hopeless.setdefault((item.suite, item.check), set()).add(item.segment.label if item.segment else "the whole")
             continue
-        if item.segment is None and note.power is not None and note.power < ENOUGH_POWER and note.can_pass:
+        if item.segment is not None:
+            continue
+        note = item.power
+        if note is not None and note.power is not None and note.power < ENOUGH_POWER:
             lines[
                 f"{item.suite}: {item.check}: with {note.n:,} examples a perfect model passes in {note.power:.0%} of runs "
                 f"(at {note.assumed_flip_rate:.0%} flips); use {note.needed:,} examples, a margin of {_points(note.provable)}, "
                 "or on_inconclusive: warn"
             ] = None
-        if not note.can_pass:
-            hopeless.setdefault((item.suite, item.check), set()).add(item.segment.label if item.segment else "the whole")
     for (suite, check), labels in hopeless.items():
         shown = ", ".join(sorted(labels)[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else "")
         lines[f"{suite}: {check}: too few examples ever to pass in {shown}; these can only warn or fail"] = None

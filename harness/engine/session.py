@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from harness.arrays.baseline import Baseline
 from harness.arrays.outputs import Outputs
 from harness.checks.check import Check
-from harness.checks.judging import segment_values
+from harness.checks.judging import segment_values, value_of
 from harness.checks.material import Examples, Material
 from harness.core.models import ModelSpec
 from harness.core.outcome import Outcome
@@ -224,18 +224,34 @@ class Session:
         check = self.checks[spec.name]
         rules = check.segmentations()
         sizes = {found.name: found for found in index.segmentations}
-        items = [Item(self.suite.name, model.name, spec.name, None, index.rows, check.power(index.rows, None, None))]
+        whole = Item(
+            self.suite.name,
+            model.name,
+            spec.name,
+            None,
+            index.rows,
+            hopeless=check.hopeless(index.rows, None),
+            planner=partial(check.power, index.rows, None, None),
+        )
+        items = [whole]
         for name, rule in rules.items():
-            found: dict[str, tuple[Segment, int]] = {
-                segment.label: (segment, size) for segment, size in zip(sizes[name].segments, sizes[name].sizes, strict=True)
-            }
+            found: dict[str, tuple[Segment, int]] = {s.label: (s, n) for s, n in zip(sizes[name].segments, sizes[name].sizes, strict=True)}
             expected = [f"{name}:{value}" for value in rule.critical] if isinstance(rule.critical, tuple) else []
             for label in expected:
                 found.setdefault(label, (Segment(name, segment_values(label)), 0))
             for segment, size in found.values():
-                value = ",".join(value for _, value in segment.values)
-                power = check.power(size, rule.max_drop, None) if size else None
-                items.append(Item(self.suite.name, model.name, spec.name, segment, size, power, rule.is_critical(value)))
+                items.append(
+                    Item(
+                        self.suite.name,
+                        model.name,
+                        spec.name,
+                        segment,
+                        size,
+                        critical=rule.is_critical(value_of(segment)),
+                        hopeless=check.hopeless(size, rule.max_drop),
+                        planner=partial(check.power, size, rule.max_drop, None),
+                    )
+                )
         items += self._vanished(model, spec, {item.segment.label for item in items if item.segment}, set(rules))
         return items
 
@@ -252,7 +268,7 @@ class Session:
             names = tuple(name for name, _ in values)
             owner = next((n for n in asked if names in ((n,), getattr(products[n].rule, "of", ()))), None)
             if owner is not None:
-                items.append(Item(self.suite.name, model.name, spec.name, Segment(owner, values), 0, None, True))
+                items.append(Item(self.suite.name, model.name, spec.name, Segment(owner, values), 0, critical=True))
         return items
 
     def _texts(self, data: str) -> Callable[[Sequence[int]], list[str]]:

@@ -90,7 +90,7 @@ class TokenLogLikelihood:
         """See `MeanMetric.scores`; a failed row scores −cap."""
         require(self.info.name, _TOKEN_FITS, outputs, targets)
         tokens = align(outputs, targets)
-        return np.where(outputs.ok, tokens.means(log_likelihoods(outputs, targets, tokens, self.cap)), -self.cap)
+        return tokens.means(log_likelihoods(outputs, targets, tokens, self.cap))
 
     def units(self, targets: Targets) -> NDArray[np.bool_]:
         """See `UnitMetric.units`."""

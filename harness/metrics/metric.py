@@ -23,7 +23,8 @@ class MetricInfo:
 
     `binary`: every example's score is 0 or 1 (right or wrong). `bounds`: the smallest and largest possible score of one
     example (mean metrics) or value (whole-set metrics), None when unbounded. `share`: the value is a proportion, so
-    that points (`2pp`) make sense. `cap`: scores of an unbounded mean metric are clipped to [-cap, cap].
+    that points (`2pp`) make sense. `cap`: the metric itself clips the scores of an unbounded mean metric to [-cap, cap], and
+    `bounds` says what is left of that range; a score at the cap was clipped, or its row failed.
     """
 
     name: str

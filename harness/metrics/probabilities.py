@@ -68,8 +68,8 @@ def probabilities(outputs: Outputs, targets: Targets) -> Floats:
 def class_scores(outputs: Outputs, targets: Targets) -> Floats:
     """(n, classes) a score per class of `targets.labels` that rises with its probability, comparable between rows.
 
-    Probabilities stay as they are. Logits of a multiclass task become log-odds of each class against all others: the order of the softmax
-    probabilities without their saturation at 1. A class the model does not know scores below all others.
+    Probabilities stay as they are. Logits of a multiclass task become log-odds of each class against all others: the
+    order of the softmax probabilities without their saturation at 1. A class the model does not know scores below all others.
     """
     columns, placed = class_columns(outputs, targets), alignment(outputs, targets)
     scores = np.full((len(columns), _classes(targets)), -np.inf)

@@ -96,7 +96,7 @@ class ExactMatch:
         if targets.task is Task.TOKENS:
             tokens = align(outputs, targets)
             wrong = tokens.sums(1.0 - tokens_right(outputs, targets, tokens))
-            return np.where(outputs.ok & (wrong == 0), 1.0, 0.0)
+            return np.asarray(wrong == 0, dtype=np.float64)
         loose = self.ignore_case or self.ignore_punctuation
         if loose and outputs.spec.type is OutputType.LABEL and targets.task is not Task.MULTILABEL:
             return self._loosely_right(outputs, targets)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,12 +85,13 @@ class Gathering:
         self._failed = 0
         self._first_failures: list[tuple[int, str]] = []
 
-    def answers(self, requests: Iterator[Request]) -> Iterator[Answer]:
+    def answers(self, requests: Iterator[Request]) -> Generator[Answer, None, None]:
         """Answers in row order. `ModelError` when the model cannot run at all, or fails too often."""
         worker = self._fresh_worker()
         try:
             while self._fill(worker, requests):
                 row = self._waiting[0].start
+                answer: Answer | None
                 try:
                     answer = self._next(worker)
                 except (WorkerDiedError, TimeoutError) as trouble:

@@ -65,7 +65,7 @@ def file_hash(path: Path) -> str:
 
 
 @lru_cache(maxsize=256)
-def _file_hash(path: Path, size: int, changed: int) -> str:  # noqa: ARG001  # size and time are the cache's key
+def _file_hash(path: Path, size: int, changed: int) -> str:  # noqa: ARG001  # size and time are the key of the cache
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

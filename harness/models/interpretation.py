@@ -73,7 +73,7 @@ class Interpretation:
         """(n,) codes of labels given as text; -1 for one outside the labels, and for a missing one."""
         coded = labels.dictionary_encode()
         codes = np.array([*(self._codes.get(label, -1) for label in coded.dictionary.to_pylist()), -1], dtype=np.int32)
-        return codes[coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+        return np.asarray(codes[coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)])
 
     def _indexed(self, indices: NDArray[np.int64]) -> NDArray[np.int32]:
         inside = (indices >= 0) & (indices < len(self._places))
@@ -109,7 +109,7 @@ class Interpretation:
         count = len(self._labels)
         if array.ndim != 2 or array.shape[1] != count:
             raise ModelError(
-                f"output {name!r} has shape {_shape(array)}, but {count} labels are declared ({_some(self._labels)}); expected (batch, {count})"
+                f"output {name!r} has shape {_shape(array)}, but there are {count} labels ({_some(self._labels)}); expected {count} columns"
             )
         if not self._spec.labels and self._spec.task is Task.BINARY:
             raise ModelError(

@@ -85,7 +85,8 @@ def _acquire(path: Path, mode: Mode, patience: float) -> ReadWriteLock | None:
         # Not the shared instance per path: that one refuses other threads instead of letting them wait.
         lock = ReadWriteLock(path, timeout=patience, is_singleton=False)
     except (OSError, ValueError, sqlite3.Error) as error:
-        return _without(path, error)
+        _tell(path, error)
+        return None
     try:
         if mode == "shared":
             lock.acquire_read()
@@ -99,9 +100,10 @@ def _acquire(path: Path, mode: Mode, patience: float) -> ReadWriteLock | None:
         ) from None
     except (OSError, sqlite3.Error) as error:
         lock.close()
-        return _without(path, error)
+        _tell(path, error)
+        return None
     return lock
 
 
-def _without(path: Path, error: Exception) -> None:
+def _tell(path: Path, error: Exception) -> None:
     _log.warning("measuring without a lock on this machine, because %s cannot be used: %s", path, error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -48,7 +48,7 @@ class ModelObserver:
         """Content hash of everything that decides its answers; None when it must not be reused."""
         return fingerprint(model, root, self._adapter(model))
 
-    def output(self, model: ModelSpec, root: Path, dataset: Dataset) -> OutputSpec:  # noqa: ARG002  # the port's signature
+    def output(self, model: ModelSpec, root: Path, dataset: Dataset) -> OutputSpec:
         """What its output means, with all labels in the order of `Targets`."""
         return completed_output(model, dataset)
 
@@ -100,7 +100,7 @@ class _Stream:
         self._size = size
         self._columns = _needed(job, dataset)
 
-    def answers(self, start: int) -> Iterator[Answer]:
+    def answers(self, start: int) -> Generator[Answer, None, None]:
         """Answers from row `start` on."""
         if start >= len(self._dataset):
             return

@@ -35,7 +35,7 @@ class OnnxAdapter:
         """The model file and its external data."""
         return onnx_files(parameters.path, root)
 
-    def modules(self, parameters: OnnxParameters) -> tuple[str, ...]:  # noqa: ARG002  # the port's signature
+    def modules(self, parameters: OnnxParameters) -> tuple[str, ...]:
         """None: everything is in the files."""
         return ()
 

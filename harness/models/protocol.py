@@ -80,7 +80,7 @@ def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> tuple[list[dict[str, Any]
     """Descriptions for the head, and the buffers of numeric `arrays`."""
     solid = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     described = [{"name": name, "dtype": array.dtype.str, "shape": list(array.shape)} for name, array in solid.items()]
-    return described, tuple(memoryview(array.reshape(-1).view(np.uint8)) for array in solid.values())
+    return described, tuple(array.reshape(-1).view(np.uint8).data for array in solid.values())
 
 
 def unpack_arrays(described: Sequence[Mapping[str, Any]], buffers: Sequence[Buffer]) -> dict[str, NDArray[Any]]:

@@ -21,7 +21,7 @@ class PythonAdapter:
 
     takes_columns = True
 
-    def files(self, parameters: PythonParameters, root: Path) -> tuple[Path, ...]:  # noqa: ARG002  # the port's signature
+    def files(self, parameters: PythonParameters, root: Path) -> tuple[Path, ...]:
         """None that the harness knows of."""
         return ()
 
@@ -42,7 +42,7 @@ class PythonAdapter:
         target = load_function(parameters.function, root)
         return PythonModel(target(**parameters.kwargs), {}) if isinstance(target, type) else PythonModel(target, parameters.kwargs)
 
-    def weights(self, parameters: PythonParameters, root: Path) -> Weights | None:  # noqa: ARG002  # the port's signature
+    def weights(self, parameters: PythonParameters, root: Path) -> Weights | None:
         """Unknown."""
         return None
 

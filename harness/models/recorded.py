@@ -20,7 +20,7 @@ class RecordedAdapter:
         """The recording."""
         return (existing(parameters.path, root, "file of recorded outputs"),)
 
-    def modules(self, parameters: OutputsParameters) -> tuple[str, ...]:  # noqa: ARG002  # the port's signature
+    def modules(self, parameters: OutputsParameters) -> tuple[str, ...]:
         """None."""
         return ()
 
@@ -37,6 +37,6 @@ class RecordedAdapter:
         """There is no model to load: `ModelError`."""
         raise ModelError(f"{root / parameters.path} holds recorded outputs; there is no model in it to run or to compress")
 
-    def weights(self, parameters: OutputsParameters, root: Path) -> Weights | None:  # noqa: ARG002  # the port's signature
+    def weights(self, parameters: OutputsParameters, root: Path) -> Weights | None:
         """There are none to look at."""
         return None

@@ -47,4 +47,4 @@ def _count(tensor: torch.Tensor) -> tuple[int, int, float]:
     # A subclass that wraps packed data, as torchao's: the largest inner tensor is the data, the others describe it.
     inner = max((getattr(tensor, name) for name in flatten()[0]), key=lambda part: part.numel() * part.element_size())
     bits = 8 * inner.numel() * inner.element_size() / elements
-    return elements, int(torch.count_nonzero(tensor.dequantize())), bits  # type: ignore[no-untyped-call]  # untyped in torch
+    return elements, int(torch.count_nonzero(tensor.dequantize())), bits

@@ -37,7 +37,7 @@ def main() -> None:
     requests, replies = take_streams()
     die_with_parent(int(sys.argv[1]), requests)
     random.seed(0)
-    np.random.seed(0)  # noqa: NPY002  # whatever user code draws from
+    np.random.seed(0)  # whatever user code draws from
     stream = cast(BinaryIO, io.BufferedReader(io.FileIO(requests), 1 << 20))
     first = read_frame(stream)
     if first is not None:

@@ -19,7 +19,7 @@ from harness.errors import HarnessError
 from harness.pytest_plugin.ledger import ledger
 from harness.pytest_plugin.options import is_strict
 from harness.pytest_plugin.progress import progress_of
-from harness.report import failure_block, verdict_to_json
+from harness.report import failure_block, verdict_row
 
 
 class BlockedError(Exception):
@@ -116,7 +116,7 @@ class VerdictItem(pytest.Item):
         self.verdict = verdict
         self.user_properties.extend(_properties(verdict))
         if verdict.outcome in (Outcome.ERROR, Outcome.INVALID):
-            raise BlockedError(failure_block(verdict))
+            raise BlockedError(_block(verdict))
 
     def runtest(self) -> None:
         """Reports what was judged."""
@@ -127,11 +127,11 @@ class VerdictItem(pytest.Item):
         if verdict.expected is not None and not verdict.blocks:
             pytest.xfail(verdict.expected)
         if verdict.blocks or (verdict.outcome is Outcome.INCONCLUSIVE and is_strict(self.config)):
-            raise BlockedError(failure_block(verdict))
+            raise BlockedError(_block(verdict))
 
     def verdict_json(self) -> dict[str, Any] | None:
         """The verdict as it travels and is reported; None before it was made."""
-        return None if self.verdict is None else {**verdict_to_json(self.verdict), "suite": self.verdict.suite}
+        return None if self.verdict is None else {**verdict_row(self.verdict), "suite": self.verdict.suite}
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The block of a verdict that blocks; never a traceback for it."""
@@ -142,6 +142,12 @@ class VerdictItem(pytest.Item):
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where it stands, and its name as `pytest -k` and the headings show it."""
         return self.path, None, f"{self.harness_item.suite}::{self.harness_item.name}"
+
+
+def _block(verdict: Verdict) -> str:
+    """The failure block without its heading: pytest prints one, and takes the first line for its short summary."""
+    heading, _, rest = failure_block(verdict).partition("\n")
+    return f"{heading.split()[0]}: {rest.lstrip()}"
 
 
 def _properties(verdict: Verdict) -> list[tuple[str, object]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,10 @@ from harness import wiring
 from harness.core.run import RunRecord, SuiteRecord
 from harness.errors import HarnessError
 from harness.pytest_plugin.ledger import Ledger, ledger
-from harness.report import suite_text, verdict_from_json
+from harness.report import suite_text, verdict_of
+
+WIDTH_OF_LOGS = 120
+"""Columns a table may take where no terminal says how wide it is."""
 
 _messages: list[str] = []
 
@@ -42,11 +44,12 @@ def summarise(terminal: pytest.TerminalReporter) -> None:
     """One table per suite, then where the reports are."""
     if terminal.config.get_verbosity() < -1:
         return
-    width = terminal._tw.fullwidth if hasattr(terminal, "_tw") else 100
+    writer = terminal._tw
+    width = writer.fullwidth if terminal.isatty else max(writer.fullwidth, WIDTH_OF_LOGS)
     for suite in record_of(ledger()).suites:
         if suite.verdicts:
             terminal.section(f"suite {suite.suite}", sep="-")
-            terminal.write(suite_text(suite, width=width, colour=bool(getattr(terminal._tw, "hasmarkup", False))))
+            terminal.write(suite_text(suite, width=width, colour=bool(writer.hasmarkup)).rstrip() + "\n")
             for warning in suite.warnings:
                 terminal.write_line(f"warning: {warning}")
     for message in _messages:
@@ -57,7 +60,7 @@ def record_of(book: Ledger) -> RunRecord:
     """Everything this run found."""
     suites = []
     for name, facts in book.suites.items():
-        verdicts = tuple(verdict_from_json(v, name) for v in book.verdicts.values() if v["suite"] == name)
+        verdicts = tuple(verdict_of(name, v) for v in book.verdicts.values() if v["suite"] == name)
         suites.append(
             SuiteRecord(
                 suite=name,
@@ -83,8 +86,9 @@ def _relative(path: str) -> str:
 
 
 def _folder(config: pytest.Config, book: Ledger) -> Path:
-    given: Any = config.getoption("--harness-report")
+    given: str | None = config.getoption("--harness-report")
     if given:
         return Path(config.invocation_params.dir) / given
     first = next(iter(book.suites.values()))
-    return wiring.find_project(Path(first["path"]), Path(config.invocation_params.dir)).reports
+    project = wiring.find_project(Path(first["path"]), Path(config.invocation_params.dir))
+    return project.reports

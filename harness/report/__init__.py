@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.report.conclusion import headline
     from harness.report.extras import Confusion, FlipTable, ReportExtras
-    from harness.report.result_reader import StoredReport, read_report, read_result
+    from harness.report.result_json import verdict_row
+    from harness.report.result_reader import StoredReport, read_report, read_result, verdict_of
     from harness.report.terminal import failure_block, suite_table, suite_text
     from harness.report.writer import write_reports
 
@@ -26,6 +27,8 @@ __all__ = [
     "read_result",
     "suite_table",
     "suite_text",
+    "verdict_of",
+    "verdict_row",
     "write_reports",
 ]
 
@@ -40,6 +43,8 @@ _HOMES = {
     "read_result": "result_reader",
     "suite_table": "terminal",
     "suite_text": "terminal",
+    "verdict_of": "result_reader",
+    "verdict_row": "result_json",
     "write_reports": "writer",
 }
 

@@ -18,7 +18,7 @@ _SHARES = ("%", "share", "fraction")
 
 @dataclass(frozen=True)
 class FigureRow:
-    """One figure in words; None where nothing was measured. `met` is None without a limit."""
+    """One figure in words; None where nothing was measured. `met` is None without a limit, or when the limit lies inside the interval."""
 
     name: str
     original: str | None
@@ -26,6 +26,7 @@ class FigureRow:
     change: str | None
     limit: str | None
     met: bool | None
+    met_word: str
     note: str
 
 
@@ -39,11 +40,26 @@ def figure_row(figure: Figure) -> FigureRow:
         figure.name.replace("_", " "),
         figure_value(figure.original, figure.unit),
         candidate,
-        change(figure.original, figure.candidate),
+        change(figure.original, figure.candidate) if _compares(figure) else None,
         figure.limit,
         figure.met,
+        _met_word(figure),
         figure.note,
     )
+
+
+def _met_word(figure: Figure) -> str:
+    if figure.limit is None:
+        return ""
+    if figure.met is None:
+        return "not measured" if known(figure.candidate) is None else "not settled"
+    return "met" if figure.met else "not met"
+
+
+def _compares(figure: Figure) -> bool:
+    """Whether the original's value is one to be relative to: sizes, times and counts, but no noise floor."""
+    counts = all(value is not None and float(value).is_integer() for value in (figure.original, figure.candidate))
+    return figure.unit in (*_BYTES, *_SECONDS) or (figure.unit == "" and counts)
 
 
 def figure_value(value: float | None, unit: str) -> str | None:
@@ -56,7 +72,7 @@ def figure_value(value: float | None, unit: str) -> str | None:
     if unit in _SECONDS:
         return f"{finite * 1000:.3g} ms" if abs(finite) < 1 else f"{finite:.3g} s"
     if unit in _SHARES:
-        return f"{number(finite * 100, 1)} %"
+        return f"{finite * 100:.3g} %".replace("-", "−", 1)
     text = f"{finite:,.0f}" if float(finite).is_integer() else f"{finite:,.4g}"
     return f"{text} {unit}".replace("-", "−", 1).rstrip() if text.startswith("-") else f"{text} {unit}".rstrip()
 

@@ -19,7 +19,7 @@ from harness.report.standing import Standing, standing_of, word_of
 from harness.report.text import one_line, plural
 
 LIMIT = 60_000
-_ROWS = 40
+_ROWS = 25
 _CELL = 160
 _HEADER = "| Outcome | Candidate | Check | Segment | n | Original | Candidate | Drop (interval) | Margin | Lost / gained | Needs |"
 _RULE = "|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|"
@@ -90,7 +90,7 @@ def _candidates(material: Material) -> list[str]:
         for group in result.groups[:_ROWS]:
             whole = group.whole.comparison if group.whole else None
             found = texts(whole) if whole else None
-            drop = f"{found.drop_with_interval}{found.unit.short}" if found and found.drop_with_interval else _EMPTY
+            drop = (found.drop_with_interval if found else None) or _EMPTY
             margin = escaped(whole.margin_text or found.margin or _EMPTY) if whole and found else _EMPTY
             outcome = f"{standing_of(group_leader(group)).sign} {group_headline(group)}"
             lines.append(f"| {code(group.candidate)} | {code(group.check)} | {outcome} | {drop} | {margin} |")
@@ -118,7 +118,7 @@ def _row(verdict: Verdict) -> str:
         if comparison and comparison.lost is not None and comparison.gained is not None
         else _EMPTY
     )
-    drop = f"{found.drop_with_interval}{found.unit.short}" if found and found.drop_with_interval else _EMPTY
+    drop = (found.drop_with_interval if found else None) or _EMPTY
     cells = [
         f"{standing_of(verdict).sign} {word_of(verdict)}",
         code(verdict.candidate),

@@ -93,10 +93,10 @@ class Texts:
 
     @property
     def drop_with_interval(self) -> str | None:
-        """`12.3 (8.1 to 16.5)`."""
+        """`12.3 pp (8.1 to 16.5)`."""
         if self.drop is None:
             return None
-        return f"{self.drop} ({self.interval})" if self.interval else f"{self.drop} (no interval)"
+        return f"{self.drop}{self.unit.short} ({self.interval or 'no interval'})"
 
 
 def texts(comparison: Comparison) -> Texts:

@@ -72,7 +72,7 @@ def _report(document: Mapping[str, Any]) -> StoredReport:
         suite=name,
         about=document["about"],
         path=document["path"],
-        verdicts=tuple(_verdict(name, row) for row in document["verdicts"]),
+        verdicts=tuple(verdict_of(name, row) for row in document["verdicts"]),
         fingerprints=dict(document["fingerprints"]),
         warnings=tuple(document["warnings"]),
         seconds=_number(document["seconds"]),
@@ -83,7 +83,8 @@ def _report(document: Mapping[str, Any]) -> StoredReport:
     return StoredReport(run, _extras(document["extras"]))
 
 
-def _verdict(suite: str, row: Mapping[str, Any]) -> Verdict:
+def verdict_of(suite: str, row: Mapping[str, Any]) -> Verdict:
+    """The verdict that `verdict_row` made a row of."""
     values = row["segment"]
     return Verdict(
         suite=suite,

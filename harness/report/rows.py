@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from harness.core.verdict import Verdict
-from harness.report.figures import figure_row
+from harness.report.figures import FigureRow, figure_row
 from harness.report.numbers import known, texts
 from harness.report.standing import Standing, standing_of, word_of
 from harness.report.text import one_line
@@ -62,7 +62,7 @@ def _row(verdict: Verdict, words: dict[str, Words]) -> dict[str, Any]:
     return {key: value for key, value in row.items() if value is not None}
 
 
-def _figure(row: Any) -> list[str]:
+def _figure(row: FigureRow) -> list[str]:
     limit = (
         ""
         if row.limit is None

@@ -15,7 +15,7 @@ from harness.report.numbers import Texts, texts
 from harness.report.standing import CheckGroup, Standing, standing_of, word_of, worst_first
 from harness.report.trend import Sparkline, sparkline
 
-_MOST_FINDINGS = 20
+_MOST_FINDINGS = 8
 _MOST_EXAMPLES = 12
 _MOST_FIGURES = 30
 _OPEN = (Standing.SUSPECT, Standing.WARNED)

@@ -73,8 +73,7 @@ def _figure_lines(verdict: Verdict) -> list[str]:
         if figure.limit is None:
             continue
         row = figure_row(figure)
-        met = {True: "met", False: "not met", None: "not measured"}[figure.met]
-        lines.append(f"{one_line(row.name)}: {row.original or '–'} → {row.candidate or '–'}, limit {one_line(figure.limit)}: {met}")
+        lines.append(f"{one_line(row.name)}: {row.original or '–'} → {row.candidate or '–'}, limit {one_line(figure.limit)}: {row.met_word}")
     return lines[:6]
 
 
@@ -118,8 +117,7 @@ def _cells(group: CheckGroup) -> tuple[str, str, str, str]:
         return _limits(group), "–", "–", segment
     found = texts(comparison)
     values = f"{found.original or '–'} → {found.candidate or '–'}"
-    drop = "–" if found.drop is None else f"{found.drop}{found.unit.short}" + (f" ({found.interval})" if found.interval else "")
-    return values, drop, comparison.margin_text or found.margin or "–", segment
+    return values, found.drop_with_interval or "–", comparison.margin_text or found.margin or "–", segment
 
 
 def _limits(group: CheckGroup) -> str:

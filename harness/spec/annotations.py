@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, PlainValidator, WithJsonSchema, WrapValidator
@@ -54,15 +55,19 @@ def inner(option: Option, step: str | int) -> tuple[Option, ...]:
     if not isinstance(kind, type):
         return ()
     if issubclass(kind, BaseModel):
-        field = fields_of(kind).get(str(step))
-        if field is None or _read_before(kind, str(step)):
-            return ()
-        return options(field.annotation, tuple(field.metadata))
+        return _of_fields(kind).get(str(step), ())
     if isinstance(step, str):
         return options(arguments[1]) if issubclass(kind, Mapping) and len(arguments) == 2 else ()
     if issubclass(kind, tuple) and not (len(arguments) == 2 and arguments[1] is Ellipsis):
         return options(arguments[step]) if step < len(arguments) else ()
     return options(arguments[0]) if issubclass(kind, (Sequence, Set)) and arguments else ()
+
+
+@cache
+def _of_fields(model: type[BaseModel]) -> dict[str, tuple[Option, ...]]:
+    """What each field may be; nothing is said of those whose raw value the model reads itself."""
+    fields = fields_of(model).items()
+    return {key: options(field.annotation, tuple(field.metadata)) for key, field in fields if not _read_before(model, key)}
 
 
 def at(model: type[BaseModel], path: Path) -> tuple[Option, ...]:

@@ -33,15 +33,22 @@ class Faults:
             raise SuiteError(tuple(self._found))
 
 
+def meant(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` was probably meant to be."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)), None)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """`did you mean 'max_drop'?`, or the list of what is known."""
     known = list(dict.fromkeys(known))
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if near:
-        return f"did you mean {near[0]!r}?"
+    if near := meant(name, known):
+        return f"did you mean {near!r}?"
     return f"known: {', '.join(sorted(known))}" if known else "none are known here"
 
 
 def unknown_key(key: str, known: Iterable[str], what: str) -> str:
-    """The sentence for a key that nobody knows."""
+    """The sentence for a key that nobody knows here."""
+    known = tuple(known)
+    if key in known:
+        return f"key {key!r} belongs one level up, beside the other keys of {what}"
     return f"unknown key {key!r} in {what}; {nearest(key, known)}"

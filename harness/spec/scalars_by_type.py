@@ -7,6 +7,7 @@ number, a number must be written. And a quantity with a unit is a text, so a bar
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from pydantic import BaseModel
 
@@ -15,27 +16,37 @@ from harness.spec.sentences import subject
 from harness.spec.tree import Items, Leaf, Node, Path, Table, describe
 
 
-def text_positions(model: type[BaseModel], table: Table) -> Iterator[Path]:
-    """Paths of scalars that are always texts in a suite, whatever YAML takes them for."""
-    for path, leaf, found in _scalars((Option(model),), table, ()):
-        if not leaf.blank and any(option.written_as_text for option in found):
-            yield path
+@dataclass(frozen=True)
+class TypedScalar:
+    """A scalar with every type that its parameter type allows there."""
+
+    path: Path
+    leaf: Leaf
+    options: tuple[Option, ...]
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is always a text in a suite, whatever YAML takes it for."""
+        return not self.leaf.blank and any(option.written_as_text for option in self.options)
+
+    def not_a_number(self) -> str | None:
+        """A sentence when only a number makes sense and none stands there."""
+        if not isinstance(self.leaf.value, (str, bool)) or not self.options or not self._only_number():
+            return None
+        wanted = "a number" if any(option.type is float for option in self.options) else "a whole number"
+        return f"{subject(self.path)}: expected {wanted}, not {describe(self.leaf)}"
+
+    def _only_number(self) -> bool:
+        kinds = {option.type for option in self.options if option.type is not type(None)}
+        if any(option.converted for option in self.options) or not kinds & {int, float}:
+            return False
+        scalar = {kind for kind in kinds if not _is_container(kind)}
+        return scalar <= ({int, float} if isinstance(self.leaf.value, bool) else {int, float, bool})
 
 
-def not_numbers(model: type[BaseModel], table: Table) -> Iterator[tuple[Path, Leaf, str]]:
-    """Scalars where only a number makes sense and none stands, each with a sentence."""
-    for path, leaf, found in _scalars((Option(model),), table, ()):
-        if isinstance(leaf.value, (str, bool)) and found and _only_number(found, leaf):
-            wanted = "a number" if any(option.type is float for option in found) else "a whole number"
-            yield path, leaf, f"{subject(path)}: expected {wanted}, not {describe(leaf)}"
-
-
-def _only_number(found: tuple[Option, ...], leaf: Leaf) -> bool:
-    kinds = {option.type for option in found if option.type is not type(None)}
-    if any(option.converted for option in found) or not kinds & {int, float}:
-        return False
-    scalar = {kind for kind in kinds if not _is_container(kind)}
-    return scalar <= ({int, float} if isinstance(leaf.value, bool) else {int, float, bool})
+def typed_scalars(model: type[BaseModel], table: Table) -> Iterator[TypedScalar]:
+    """Every scalar of a table that is about to become a `model`."""
+    yield from _walk((Option(model),), table, ())
 
 
 def _is_container(kind: object) -> bool:
@@ -44,16 +55,18 @@ def _is_container(kind: object) -> bool:
     )
 
 
-def _scalars(found: tuple[Option, ...], node: Node, path: Path) -> Iterator[tuple[Path, Leaf, tuple[Option, ...]]]:
+def _walk(found: tuple[Option, ...], node: Node, path: Path) -> Iterator[TypedScalar]:
+    if not found:
+        return
     match node:
         case Leaf():
-            yield path, node, found
+            yield TypedScalar(path, node, found)
         case Table(_, entries):
             for key, entry in entries.items():
-                yield from _scalars(_inside(found, key), entry.node, (*path, key))
+                yield from _walk(_inside(found, key), entry.node, (*path, key))
         case Items(_, items):
             for index, item in enumerate(items):
-                yield from _scalars(_inside(found, index), item, (*path, index))
+                yield from _walk(_inside(found, index), item, (*path, index))
 
 
 def _inside(found: tuple[Option, ...], step: str | int) -> tuple[Option, ...]:

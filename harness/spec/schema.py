@@ -59,7 +59,7 @@ def schema_text(registers: Registers) -> str:
 class _Generator(GenerateJsonSchema):
     """A parameter type that JSON Schema cannot express accepts anything."""
 
-    def handle_invalid_for_json_schema(self, schema: core_schema.CoreSchema, error_info: str) -> Schema:  # noqa: ARG002  (pydantic's signature)
+    def handle_invalid_for_json_schema(self, schema: core_schema.CoreSchema, error_info: str) -> Schema:
         return {}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from harness.spec.shapes import FORMS
-from harness.spec.tree import Leaf, Node, Path, describe
+from harness.spec.tree import Items, Leaf, Node, Path, describe
 
 _EXPECTED = {
     "text": ("string_type", "string_sub_type", "string_unicode", "path_type"),
@@ -27,6 +27,12 @@ _LIMITS = {
     "less_than": ("a number less than", "lt"),
     "less_than_equal": ("a number of at most", "le"),
     "multiple_of": ("a multiple of", "multiple_of"),
+}
+_COUNTS = {
+    "too_short": ("at least", "min_length"),
+    "too_long": ("at most", "max_length"),
+    "string_too_short": ("at least", "min_length"),
+    "string_too_long": ("at most", "max_length"),
 }
 
 
@@ -49,10 +55,8 @@ def expectation(error: ErrorDetails) -> str | None:
         return str(context["expected"])
     if sort == "string_pattern_mismatch":
         return FORMS.get(context["pattern"], f"text of the form {context['pattern']}")
-    if sort in ("too_short", "string_too_short"):
-        return _count(error, "at least", context["min_length"])
-    if sort in ("too_long", "string_too_long"):
-        return _count(error, "at most", context["max_length"])
+    if sort in _COUNTS:
+        return _count(sort, *_COUNTS[sort], context)
     return None
 
 
@@ -67,10 +71,11 @@ def sentence(name: str, errors: list[ErrorDetails], node: Node) -> str:
     for error in errors:
         if words := own_words(error):
             return words
-    wanted = [words for error in errors if (words := expectation(error)) and words != "nothing"]
+    limits = [error for error in errors if error["type"] in (*_LIMITS, *_COUNTS)]
+    wanted = [words for error in limits or errors if (words := expectation(error)) and words != "nothing"]
     if not wanted:
         return f"{name}: {_lower(errors[0]['msg'])}"
-    return f"{name}: expected {' or '.join(dict.fromkeys(wanted))}, not {describe(node)}{_near(errors, node)}"
+    return f"{name}: expected {' or '.join(dict.fromkeys(wanted))}, not {_found(errors, node)}{_near(errors, node)}"
 
 
 def _near(errors: list[ErrorDetails], node: Node) -> str:
@@ -79,10 +84,16 @@ def _near(errors: list[ErrorDetails], node: Node) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def _count(error: ErrorDetails, words: str, number: int) -> str:
-    if error["type"].startswith("string"):
+def _count(sort: str, words: str, key: str, context: Mapping[str, Any]) -> str:
+    number = context[key]
+    if sort.startswith("string"):
         return "text" if number == 1 and words == "at least" else f"{words} {number} characters"
     return f"{words} {number} entr{'y' if number == 1 else 'ies'}"
+
+
+def _found(errors: list[ErrorDetails], node: Node) -> str:
+    counted = isinstance(node, Items) and any(error["type"] in _COUNTS for error in errors)
+    return str(len(node.items)) if isinstance(node, Items) and counted else describe(node)
 
 
 def _lower(text: str) -> str:

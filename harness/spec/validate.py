@@ -11,8 +11,8 @@ from pydantic_core import ErrorDetails
 
 from harness.errors import HarnessError
 from harness.spec.annotations import known_keys
-from harness.spec.faults import Faults, unknown_key
-from harness.spec.scalars_by_type import not_numbers, text_positions
+from harness.spec.faults import Faults, meant, unknown_key
+from harness.spec.scalars_by_type import typed_scalars
 from harness.spec.sentences import sentence, subject
 from harness.spec.tree import Entry, Items, Leaf, Node, Path, Place, Table, leaves, plain
 
@@ -43,19 +43,21 @@ def validate(model: type[M], table: Table, owner: Place, faults: Faults, what: s
     before = len(faults)
     written = dict(leaves(table))
     raw = plain(table)
-    for path in text_positions(model, table):
-        _put(raw, path, written[path].text)
     blamed = set()
-    for path, leaf, message in not_numbers(model, table):
-        faults.add(leaf.place, message)
-        blamed.add(path)
+    for scalar in typed_scalars(model, table):
+        if scalar.is_text:
+            _put(raw, scalar.path, scalar.leaf.text)
+        elif message := scalar.not_a_number():
+            faults.add(scalar.leaf.place, message)
+            blamed.add(scalar.path)
     try:
         instance, errors = _attempt(model, raw, written)
     except HarnessError as error:
         faults.add(owner, str(error))
         return None
     problems = [_locate(error, table, owner) for error in errors]
-    for path, group in _grouped([problem for problem in problems if problem.path not in blamed]).items():
+    problems = [problem for problem in problems if problem.path not in blamed]
+    for path, group in _grouped(_without_echoes(model, problems)).items():
         _report(model, path, group, faults, what, tuple(also))
     return instance if len(faults) == before else None
 
@@ -117,6 +119,15 @@ def _locate(error: ErrorDetails, table: Table, owner: Place) -> _Problem:
             continue
         path = (*path, step)
     return _Problem(error, (*path, *absent), owner, node, union, branch)
+
+
+def _without_echoes(model: type[BaseModel], problems: list[_Problem]) -> list[_Problem]:
+    """Without keys that are only missing because they are misspelt, and lists only short because of their wrong items."""
+    within = {problem.path[:length] for problem in problems for length in range(len(problem.path))}
+    problems = [problem for problem in problems if problem.error["type"] != "too_short" or problem.path not in within]
+    strange = [problem.path for problem in problems if problem.error["type"] == "extra_forbidden"]
+    misspelt = {(*path[:-1], meant(str(path[-1]), known_keys(model, path[:-1]))) for path in strange}
+    return [problem for problem in problems if problem.error["type"] != "missing" or problem.path not in misspelt]
 
 
 def _grouped(problems: list[_Problem]) -> dict[Path, list[_Problem]]:

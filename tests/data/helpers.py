@@ -70,7 +70,9 @@ def table(root: Path, columns: Mapping[str, Any]) -> ParquetTable:
     return ParquetTable(path)
 
 
-def segment(root: Path, columns: Mapping[str, Any], *specs: SegmentationSpec, edges: Mapping[str, tuple[float, ...]] | None = None) -> list[Segmentation]:
+def segment(
+    root: Path, columns: Mapping[str, Any], *specs: SegmentationSpec, edges: Mapping[str, tuple[float, ...]] | None = None
+) -> list[Segmentation]:
     return list(Segmenter(table(root, columns), specs, root, edges or {}).all())
 
 

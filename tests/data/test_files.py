@@ -62,7 +62,9 @@ def test_the_same_rows_have_one_fingerprint_in_every_text_format(tmp_path: Path)
     assert len(prints) == 1
 
 
-@pytest.mark.parametrize("change", ["id,a\n1,x\n2,z\n", "id,a\n2,y\n1,x\n", "id,b\n1,x\n2,y\n", "id,a\n1,x\n", "id,a\n1,\n2,y\n", "id,a\n1x,\n2,y\n"])
+@pytest.mark.parametrize(
+    "change", ["id,a\n1,x\n2,z\n", "id,a\n2,y\n1,x\n", "id,b\n1,x\n2,y\n", "id,a\n1,x\n", "id,a\n1,\n2,y\n", "id,a\n1x,\n2,y\n"]
+)
 def test_other_rows_have_another_fingerprint(tmp_path: Path, change: str) -> None:
     first = open_file(tmp_path, "a.csv", FORMS["a.csv"]).fingerprint
     assert open_file(tmp_path, "b.csv", change).fingerprint != first
@@ -104,7 +106,7 @@ def test_files_that_are_not_there(tmp_path: Path, path: str, said: str) -> None:
         ("a.parquet", b"PAR1 but not really", "is not a Parquet file"),
         ("a.parquet", b"", "is not a Parquet file"),
         ("a.parquet", parquet_bytes({"id": pa.array([], pa.string())}), "has no rows"),
-        ("a.jsonl", b'{"id": 1}\n{"id": \n', r"line 2 is not JSON: Expecting value at character 8"),
+        ("a.jsonl", b'{"id": 1}\n{"id": \n', r"line 2 is not JSON: Expecting value at character 7"),
         ("a.jsonl", b'{"id": 1}\n[1]\n', "line 2 must be an object and is a list"),
         ("a.jsonl", b'{"id": 1, "x": NaN}\n', "line 1 is not JSON: NaN is no JSON value; write null"),
         ("a.jsonl", b'{"id": "\xff"}\n', "line 1 or one soon after it is not utf-8 text"),
@@ -135,7 +137,11 @@ def test_types_of_json_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_json_column_of_mixed_types_becomes_text(tmp_path: Path) -> None:
-    lines = [{"id": str(number), "m": number} for number in range(9_000)] + [{"id": "x", "m": "seven"}, {"id": "y", "m": [1, "a"]}, {"id": "z"}]
+    lines = [{"id": str(number), "m": number} for number in range(9_000)] + [
+        {"id": "x", "m": "seven"},
+        {"id": "y", "m": [1, "a"]},
+        {"id": "z"},
+    ]
     found = rows(open_file(tmp_path, "a.jsonl", "\n".join(json.dumps(line) for line in lines)))
     assert [row["m"] for row in found] == [*(str(number) for number in range(9_000)), "seven", '[1, "a"]', None]
 

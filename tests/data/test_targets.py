@@ -58,7 +58,13 @@ def test_missing_targets_are_named(tmp_path: Path, task: Task, values: list[Any]
 
 @pytest.mark.parametrize(
     ("labels", "values"),
-    [(("no", "yes"), ["yes", "no", "no"]), (("yes", "no"), ["yes", "no", "no"]), ((), ["yes", "no", "no"]), (("no", "yes"), ["yes"]), ((), ["no", "yes"])],
+    [
+        (("no", "yes"), ["yes", "no", "no"]),
+        (("yes", "no"), ["yes", "no", "no"]),
+        ((), ["yes", "no", "no"]),
+        (("no", "yes"), ["yes"]),
+        ((), ["no", "yes"]),
+    ],
 )
 def test_binary_labels_are_negative_then_positive(tmp_path: Path, labels: tuple[str, ...], values: list[str]) -> None:
     found = read(tmp_path, values, Task.BINARY, labels=labels, positive="yes")
@@ -158,7 +164,7 @@ def test_tokens(tmp_path: Path, values: list[Any]) -> None:
         ([[5], [None]], "without gaps"),
         ([[1.5]], "whole numbers"),
         ([[2**40]], "beyond 32 bits"),
-        (["5 x"], "must hold token ids between blanks"),
+        (["5", "5 x"], "must hold whole numbers between blanks, but row 2 hold.*: '5 x'"),
         ([5, 6], "a tokens task needs a list of token ids"),
     ],
 )

@@ -133,6 +133,13 @@ def test_binary_ece_by_hand():
     assert statistic.value() == pytest.approx(2 / 3 * 0.4 + 1 / 3 * 0.4)
 
 
+def test_bins_are_closed_above():
+    """Confidence 0.5 and right is in (0, 0.5], 0.75 and wrong in (0.5, 1]: 0.5 and 0.75 do not cancel."""
+    model = outputs("binary", "probabilities", [0.5, 0.75], ("n", "y"))
+    statistic = metric("ece", bins=2).prepare(model, targets("binary", [0, 0], ("n", "y")))
+    assert statistic.value() == pytest.approx((0.5 + 0.75) / 2)
+
+
 def test_failures_cannot_balance_timid_answers():
     """Nine answers of confidence 0.9, all right, are 0.1 too timid; the failed tenth must not make up for them."""
     model = outputs("binary", "probabilities", [0.9] * 10, ("n", "y"), failed=[9])

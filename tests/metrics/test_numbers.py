@@ -84,6 +84,15 @@ def test_constant_targets_explain_nothing(name):
     assert np.isnan(statistic.values(np.array([], dtype=np.int64), np.ones((1, 0)))).all()
 
 
+def test_a_sample_of_equal_targets_explains_nothing():
+    """Rounding must not make a spread out of none."""
+    rng = np.random.default_rng(5)
+    for constant in rng.normal(0, 10, 50):
+        truth = np.append(rng.normal(0, 10, 5), np.full(7, constant))
+        statistic = metric("r2").prepare(outputs("regression", "values", truth + 1), targets("regression", truth))
+        assert np.isnan(statistic.values(np.arange(5, 12), rng.integers(1, 4, (3, 7)).astype(float))).all()
+
+
 @pytest.mark.parametrize("name", ["rmse", "r2", "spearman"])
 def test_many_weightings_at_once(name):
     truth, said = _numbers(3, n=60)

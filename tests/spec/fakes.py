@@ -159,6 +159,16 @@ def faults(folder: Path, text: str, environ: dict[str, str] | None = None) -> tu
     return ()
 
 
+MARK = "‸"
+"""Stands in the text of a test right before the token that is at fault."""
+
+
+def marked(text: str) -> tuple[str, str]:
+    """`text` without the mark, and `line:column` of where it stood."""
+    before, _, after = text.partition(MARK)
+    return before + after, f"{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+
+
 def spots(folder: Path, text: str, environ: dict[str, str] | None = None) -> list[str]:
     """The faults as `line:column: message`."""
     return [f"{fault.line}:{fault.column}: {fault.message}" for fault in faults(folder, text, environ)]

@@ -62,7 +62,7 @@ def test_limits_solve_the_score_equation_found_by_brute_force(cells: tuple[int, 
 @settings(max_examples=40, deadline=None)
 @given(st.tuples(st.integers(0, 50), st.integers(0, 20), st.integers(0, 20), st.integers(0, 30)), st.floats(0.3, 3))
 def test_p_of_harm_is_that_of_brute_force_with_empty_cells_too(cells: tuple[int, ...], ratio: float) -> None:
-    a, b, c, d = cells
+    a, b, c, _d = cells
     assume(a + b + c > 0)
     assume(abs(ratio - 1) > 0.02)
     expected = stats.norm.cdf(constrained_score(*cells, ratio))

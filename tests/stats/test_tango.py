@@ -83,7 +83,7 @@ def test_closed_forms() -> None:
 
 @given(tables, levels)
 def test_limits_solve_the_score_equation_found_by_brute_force(cells: tuple[int, ...], level: float) -> None:
-    a, b, c, d = cells
+    _a, b, c, _d = cells
     n = sum(cells)
     z = stats.norm.ppf((1 + level) / 2)
     interval = tango_interval(*cells, level=level)
@@ -95,7 +95,7 @@ def test_limits_solve_the_score_equation_found_by_brute_force(cells: tuple[int, 
 
 @given(tables, st.floats(-0.99, 0.99))
 def test_score_is_that_of_brute_force(cells: tuple[int, ...], delta: float) -> None:
-    a, b, c, d = cells
+    _a, b, c, _d = cells
     assume(abs(delta) > 1e-6 or b + c > 0)
     assert tango_score(b, c, sum(cells), delta) == pytest.approx(constrained_score(b, c, sum(cells), delta), rel=1e-5, abs=1e-5)
 
@@ -116,7 +116,7 @@ def test_as_much_gained_as_lost_is_symmetric(a: int, b: int, d: int, level: floa
 
 @given(tables, levels)
 def test_leaves_out_zero_exactly_when_mcnemars_chi_square_rejects(cells: tuple[int, ...], level: float) -> None:
-    a, b, c, d = cells
+    _a, b, c, _d = cells
     assume(b + c > 0)
     chi_square = (b - c) ** 2 / (b + c)
     critical = stats.chi2.ppf(level, 1)
@@ -127,7 +127,7 @@ def test_leaves_out_zero_exactly_when_mcnemars_chi_square_rejects(cells: tuple[i
 
 @given(tables, levels)
 def test_lies_within_one_and_holds_the_observed_difference(cells: tuple[int, ...], level: float) -> None:
-    a, b, c, d = cells
+    _a, b, c, _d = cells
     interval = tango_interval(*cells, level=level)
     assert -1 <= interval.low <= (b - c) / sum(cells) <= interval.high <= 1
     assert interval.low < interval.high
@@ -188,7 +188,7 @@ def test_no_examples_and_no_level_are_refused() -> None:
 
 @given(tables, st.floats(-0.5, 0.5))
 def test_p_of_harm_agrees_with_the_upper_limit(cells: tuple[int, ...], delta: float) -> None:
-    a, b, c, d = cells
+    _a, b, c, _d = cells
     interval = tango_interval(*cells)
     assume(abs(interval.high - delta) > 1e-9)
     assert (tango_p_harm(b, c, sum(cells), delta) < 0.05) == (interval.high < delta)

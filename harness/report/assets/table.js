@@ -1,6 +1,6 @@
 "use strict";
 // The table of all verdicts: sorted, filtered and paged from the embedded data, a page at a time.
-const PAGE = 50;
+const PAGE = 25;
 
 const COLUMNS = [
   { key: "outcome", title: "Outcome", value: (row) => row.order, text: true },
@@ -135,7 +135,6 @@ function haystack(row) {
 function bodyRows(row, columns, open) {
   const details = element("button", { type: "button", class: "more", "aria-expanded": open.has(row.order), "aria-label": `Details of ${row.check} ${row.label}` }, "▸");
   const first = element("td", {}, details, chip(row.standing, row.w));
-  if (row.critical) first.append(" ", element("span", { class: "tag" }, "critical"));
   const cells = columns.slice(1).map((column) => bodyCell(row, column));
   const main = element("tr", { class: "st-" + row.standing.key }, first, ...cells);
   details.addEventListener("click", () => {
@@ -147,7 +146,7 @@ function bodyRows(row, columns, open) {
 }
 
 function bodyCell(row, column) {
-  if (column.key === "segment") return element("td", { class: row.whole ? "whole" : "user" }, ...breakable(row.label));
+  if (column.key === "segment") return element("td", { class: row.whole ? "whole" : "user" }, ...breakable(row.label), ...(row.critical ? [" ", element("span", { class: "tag" }, "critical")] : []));
   const shown = column.show ? column.show(row) : column.value(row);
   if (shown === null || shown === undefined || shown === "") return element("td", { class: column.text ? "missing" : "num missing" }, "–");
   return element("td", { class: column.text ? "user" : "num" }, shown);

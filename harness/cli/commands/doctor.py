@@ -1,0 +1,12 @@
+"""`harness doctor`."""
+
+from __future__ import annotations
+
+import typer
+
+
+def doctor() -> None:
+    """Say what is installed and whether this machine can run suites. Exit status 1 when it cannot."""
+    from harness.cli.diagnosis import diagnose  # noqa: PLC0415  # only this command pays for it
+
+    raise typer.Exit(diagnose())

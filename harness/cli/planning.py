@@ -1,0 +1,139 @@
+"""`harness plan`: what the data can prove and what a run costs, before anything runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import wiring
+from harness.cli.console import draw, plain_table, say, tell
+from harness.cli.cost import Cost, cost_of
+from harness.cli.finding import candidates_in, find_suites
+from harness.core.suite import Suite
+from harness.engine.items import Item
+from harness.engine.planning import underpowered
+from harness.engine.tools import Options
+
+_COLUMNS = ("check", "judged", ">examples", ">margin", ">perfect model passes", ">provable", ">detectable", ">missing")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is known of one suite before it runs. `skipped` is why it cannot run here; then there is nothing else."""
+
+    suite: Suite
+    items: tuple[Item, ...] = ()
+    cost: Cost | None = None
+    skipped: str | None = None
+
+
+def plan_suites(paths: Sequence[Path], candidates: Sequence[str], *, every_segment: bool, as_json: bool) -> int:
+    """Print the plans; the exit status, 2 when a suite is wrong."""
+    found = find_suites(paths)
+    chosen = candidates_in(found.suites, candidates) if found.suites else {}
+    plans = [_plan(suite, chosen[suite.name]) for suite in found.suites if suite.name in chosen]
+    if as_json:
+        say(json.dumps({"suites": [_document(plan) for plan in plans]}, indent=1, ensure_ascii=False))
+    else:
+        for plan in plans:
+            _show(plan, every_segment=every_segment)
+    for error in found.errors:
+        tell(f"harness: {error}")
+    return 2 if found.errors else 0
+
+
+def _plan(suite: Suite, candidates: tuple[str, ...]) -> Plan:
+    reason = wiring.missing_requirement(suite)
+    if reason is not None:
+        return Plan(suite, skipped=reason)
+    project = wiring.find_project(suite.path, Path.cwd())
+    session = wiring.session(suite, project, Options(gather=False))
+    items = session.items(candidates)
+    # What can be proved does not depend on the candidate: each question is shown once.
+    questions = {(item.check, item.segment.label if item.segment else ""): item for item in items}
+    return Plan(suite, tuple(questions.values()), cost_of(session, candidates, project.cache))
+
+
+def _show(plan: Plan, *, every_segment: bool) -> None:
+    suite = plan.suite
+    if plan.skipped is not None:
+        say(f"suite {suite.name} SKIPPED: {plan.skipped}\n")
+        return
+    rows = [row for spec in suite.checks for row in _rows([item for item in plan.items if item.check == spec.name], every_segment)]
+    draw(plain_table(_COLUMNS, rows, f"suite {suite.name}"))
+    for line in underpowered(plan.items):
+        say(f"note: {line.partition(': ')[2]}")
+    if plan.cost is not None:
+        for line in plan.cost.lines():
+            say(f"cost: {line}")
+    say()
+
+
+def _rows(items: list[Item], every_segment: bool) -> list[tuple[str, ...]]:
+    """The whole, then every segment, or one row per segmentation."""
+    wholes = [item for item in items if item.segment is None]
+    segments = [item for item in items if item.segment is not None]
+    rows = [_row("the whole", [item]) for item in wholes]
+    if every_segment:
+        rows += [_row(item.segment.label + (" (critical)" if item.critical else ""), [item]) for item in segments if item.segment]
+    else:
+        groups: dict[str, list[Item]] = {}
+        for item in segments:
+            if item.segment is not None:
+                groups.setdefault(item.segment.segmentation, []).append(item)
+        rows += [_row(f"{name}: {len(members):,} segments", members) for name, members in groups.items()]
+    return rows
+
+
+def _row(what: str, items: list[Item]) -> tuple[str, ...]:
+    notes = [item.power for item in items if item.power is not None]
+    hopeless = sum(not note.can_pass for note in notes)
+    missing = [max(note.needed - note.n, 0) for note in notes if note.needed is not None]
+    return (
+        items[0].check,
+        what + (f", {hopeless:,} can never pass" if hopeless and len(items) > 1 else ", can never pass" if hopeless else ""),
+        _span([item.size for item in items], "{:,}"),
+        _span([note.margin for note in notes], "{:.2f}pp", 100),
+        _span([note.power for note in notes], "{:.0f} %", 100),
+        _span([note.provable for note in notes], "{:.1f}pp", 100),
+        _span([note.detectable for note in notes], "{:.1f}pp", 100),
+        _span(missing, "{:,}"),
+    )
+
+
+def _span(values: Sequence[float | None], form: str, factor: int = 1) -> str:
+    """`1.2pp`, `1.2pp to 3.4pp`, or a dash for what cannot be said."""
+    known = [value * factor for value in values if value is not None]
+    if not known:
+        return "–"
+    low, high = form.format(min(known)), form.format(max(known))
+    return low if low == high else f"{low} to {high}"
+
+
+def _document(plan: Plan) -> dict[str, Any]:
+    return {
+        "suite": plan.suite.name,
+        "path": str(plan.suite.path),
+        "skipped": plan.skipped,
+        "items": [_item(item) for item in plan.items],
+        "notes": underpowered(plan.items),
+        "cost": None if plan.cost is None else plan.cost.document(),
+    }
+
+
+def _item(item: Item) -> dict[str, Any]:
+    note = item.power
+    facts = {"margin": None, "power": None, "provable": None, "detectable": None, "needed": None, "can_pass": None, "assumed_flip_rate": None}
+    if note is not None:
+        facts = {key: value for key, value in asdict(note).items() if key != "n"}
+    return {
+        "check": item.check,
+        "segment": item.segment.as_mapping() if item.segment else None,
+        "critical": item.critical,
+        "n": item.size,
+        **facts,
+        "missing": None if note is None or note.needed is None else max(note.needed - note.n, 0),
+    }

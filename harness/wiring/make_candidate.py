@@ -1,0 +1,1 @@
+"""`python -m harness.wiring.make_candidate SUITE CANDIDATE PROJECT`: makes one candidate and prints where it lies, as JSON."""

@@ -37,13 +37,10 @@ def clean_project(older_than: str | None, *, everything: bool, dry_run: bool, li
         _list(store.entries())
     elif not everything and age is None:
         _show(store.usage(), cache)
-    elif dry_run:
-        size, items = _would(store, cache, age)
-        say(f"would free {format_bytes(size)} in {items:,} items of {cache}")
     else:
-        done = store.clean(everything=everything, older_than=age)
+        done = store.clean(everything=everything, older_than=age, dry_run=dry_run)
         busy = f"; {done.busy:,} items are in use by another process and were left" if done.busy else ""
-        say(f"freed {format_bytes(done.bytes)} in {done.items:,} items of {cache}{busy}")
+        say(f"{'would free' if dry_run else 'freed'} {format_bytes(done.bytes)} in {done.items:,} items of {cache}{busy}")
 
 
 def parse_age(text: str) -> float:
@@ -52,10 +49,6 @@ def parse_age(text: str) -> float:
     if found is None:
         raise UsageError(f"{text!r} is not an age; write for instance 30d, 12h or 90min")
     return float(found[1]) * _SECONDS[found[2]]
-
-
-def _would(store: FileStore, cache: Path, age: float | None) -> tuple[int, int]:
-    return store.preview(everything=age is None, older_than=age)
 
 
 def _show(areas: Sequence[Area], cache: Path) -> None:

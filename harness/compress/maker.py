@@ -16,7 +16,7 @@ from harness import __version__
 from harness.catalogue import Kinds, Parameters
 from harness.compress import graph
 from harness.compress.export import VERIFIED_ROWS
-from harness.compress.folder import Record, link_or_copy, made_folder
+from harness.compress.folder import Record, intact, link_or_copy, made_folder
 from harness.compress.runtime import refusal
 from harness.core.models import ModelSpec, Step
 from harness.errors import HarnessError, ModelError
@@ -58,13 +58,8 @@ class FileMaker:
 
         `ModelError` when a step fails, does nothing, or makes a model that the runtime refuses.
         """
-        origin = self._origin(source)
-        key, chain = _hash(origin), []
-        plans = [self._plan(model, step) for step in model.steps]
-        keys = [key]
-        for plan in plans:
-            keys.append(_hash({"before": keys[-1], "step": plan}))
-        folder = self._folder(model.name, keys[-1])
+        origin, plans, keys = self._keys(model, source)
+        folder, chain = self._folder(model.name, keys[-1]), list[Record]()
 
         def build(target: Path) -> Record:
             previous, exported = self._exported(keys[0], source, origin)
@@ -75,7 +70,23 @@ class FileMaker:
                 link_or_copy(path, target / path.name)
             return self._record(model, exported, chain)
 
-        record = made_folder(folder, build)
+        return self._artefact(model, folder, made_folder(folder, build))
+
+    def find(self, model: ModelSpec, source: ModelSpec) -> Artefact | None:
+        """The artefact if it was made before and is intact, else None. Makes nothing and loads no model library."""
+        folder = self._folder(model.name, self._keys(model, source)[2][-1])
+        record = intact(folder)
+        return None if record is None else self._artefact(model, folder, record)
+
+    def _keys(self, model: ModelSpec, source: ModelSpec) -> tuple[dict[str, object], list[dict[str, object]], list[str]]:
+        """What the export and each step depend on, and the hash of each with all before it."""
+        origin = self._origin(source)
+        plans, keys = [self._plan(model, step) for step in model.steps], [_hash(origin)]
+        for plan in plans:
+            keys.append(_hash({"before": keys[-1], "step": plan}))
+        return origin, plans, keys
+
+    def _artefact(self, model: ModelSpec, folder: Path, record: Record) -> Artefact:
         given = replace(model, kind="onnx", parameters=self.onnx_parameters(folder / MODEL), steps=())
         return Artefact(given, folder, record)
 

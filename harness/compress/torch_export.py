@@ -89,11 +89,22 @@ def export(source: ModelSpec, module: torch.nn.Module, batches: Sequence[Batch],
     except Exception as error:
         raise ModelError(f"{source.name}: torch cannot export the model to ONNX: {_first_line(error)}") from error
     assert program is not None
-    model = graph.tidy(program.model_proto)
+    model = _own_names(graph.tidy(program.model_proto))
     graph.write(model, target)
     rows, difference = _verify(source.name, wrapped, target, batches, names)
     axes = sorted({axis for dims in free.values() for axis in dims.values()})
     return (f"exported by torch {torch.__version__}, free: {', '.join(axes)}", f"largest difference on {rows} rows: {difference:.1e}")
+
+
+def _own_names(model: graph.ModelProto) -> graph.ModelProto:
+    """Weights under the names they have in the module, without the wrapper's prefix."""
+    names = {tensor.name: tensor.name.removeprefix("module.") for tensor in model.graph.initializer}
+    if len(set(names.values())) == len(names):
+        for tensor in model.graph.initializer:
+            tensor.name = names[tensor.name]
+        for node in model.graph.node:
+            node.input[:] = [names.get(name, name) for name in node.input]
+    return model
 
 
 def _by_name(module: torch.nn.Module, names: Sequence[str]) -> tuple[str, ...]:

@@ -101,7 +101,7 @@ def _store(model: ModelProto, tensor: Any, rounded: Rounded, kind: str) -> Any:
     element = helper.tensor_dtype_to_np_dtype(getattr(TensorProto, kind))
     model.graph.initializer.remove(tensor)
     model.graph.initializer.append(numpy_helper.from_array(rounded.levels.astype(element), f"{name}_quantized"))
-    model.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(rounded.scale), f"{name}_scale"))
+    model.graph.initializer.append(numpy_helper.from_array(rounded.scale, f"{name}_scale"))
     attributes: dict[str, Any] = {"axis": rounded.axis, "block_size": rounded.block}
     given = {key: value for key, value in attributes.items() if value is not None}
     return helper.make_node("DequantizeLinear", [f"{name}_quantized", f"{name}_scale"], [name], name=f"{name}_dequantize", **given)

@@ -35,12 +35,14 @@ class Ledger:
     def merge(self, suites: dict[str, dict[str, Any]]) -> None:
         """What a worker learnt."""
         for name, facts in suites.items():
-            known = self.suites.setdefault(name, dict(facts))
-            if known is not facts:
-                known["fingerprints"] = {**known.get("fingerprints", {}), **facts.get("fingerprints", {})}
-                known["warnings"] = list(dict.fromkeys([*known.get("warnings", []), *facts.get("warnings", [])]))
-                known["seconds"] = max(known.get("seconds", 0.0), facts.get("seconds", 0.0))
-                known["model_calls"] = known.get("model_calls", 0) + facts.get("model_calls", 0)
+            known = self.suites.get(name)
+            if known is None:
+                self.suites[name] = dict(facts)
+                continue
+            known["fingerprints"] = {**known.get("fingerprints", {}), **facts.get("fingerprints", {})}
+            known["warnings"] = list(dict.fromkeys([*known.get("warnings", []), *facts.get("warnings", [])]))
+            known["seconds"] = max(known.get("seconds", 0.0), facts.get("seconds", 0.0))
+            known["model_calls"] = known.get("model_calls", 0) + facts.get("model_calls", 0)
 
     def run_token(self) -> dict[str, Any]:
         """What identifies this run to its workers."""

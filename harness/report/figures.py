@@ -9,7 +9,8 @@ from harness.arrays.footprint import Footprint
 from harness.core.estimate import Figure
 from harness.core.units import format_bytes
 from harness.report.extras import ReportExtras
-from harness.report.numbers import known, number
+from harness.report.numbers import BEYOND_READING, known, number
+from harness.report.text import one_line
 
 _BYTES = ("B", "bytes", "byte")
 _SECONDS = ("s", "seconds")
@@ -37,14 +38,14 @@ def figure_row(figure: Figure) -> FigureRow:
     if candidate is not None and low is not None and high is not None:
         candidate = f"{candidate} ({low} to {high})"
     return FigureRow(
-        figure.name.replace("_", " "),
+        one_line(figure.name.replace("_", " "), 80),
         figure_value(figure.original, figure.unit),
         candidate,
         change(figure.original, figure.candidate) if _compares(figure) else None,
-        figure.limit,
+        None if figure.limit is None else one_line(figure.limit, 80),
         figure.met,
         _met_word(figure),
-        figure.note,
+        one_line(figure.note, 300),
     )
 
 
@@ -67,14 +68,21 @@ def figure_value(value: float | None, unit: str) -> str | None:
     finite = known(value)
     if finite is None:
         return None
+    if abs(finite) >= BEYOND_READING:
+        return f"{_signed(f'{finite:.3g}')} {one_line(unit, 20)}".rstrip()
     if unit in _BYTES:
         return format_bytes(finite)
     if unit in _SECONDS:
         return f"{finite * 1000:.3g} ms" if abs(finite) < 1 else f"{finite:.3g} s"
     if unit in _SHARES:
-        return f"{finite * 100:.3g} %".replace("-", "−", 1)
+        return f"{_signed(f'{finite * 100:.3g}')} %"
     text = f"{finite:,.0f}" if float(finite).is_integer() else f"{finite:,.4g}"
-    return f"{text} {unit}".replace("-", "−", 1).rstrip() if text.startswith("-") else f"{text} {unit}".rstrip()
+    return f"{_signed(text)} {one_line(unit, 20)}".rstrip()
+
+
+def _signed(text: str) -> str:
+    """With a true minus sign."""
+    return "−" + text[1:] if text.startswith("-") else text
 
 
 def change(original: float | None, candidate: float | None) -> str | None:
@@ -83,6 +91,8 @@ def change(original: float | None, candidate: float | None) -> str | None:
     if before is None or after is None or before <= 0:
         return None
     percent = (after / before - 1) * 100
+    if abs(percent) >= BEYOND_READING:
+        return None
     decimals = 0 if abs(percent) >= 10 else 1
     return ("+" if round(percent, decimals) > 0 else "") + number(percent, decimals) + " %"
 

@@ -14,7 +14,7 @@ from harness.errors import StoreError
 def suite_folder(folder: Path, suite: str) -> Path:
     """Where a suite's report stands. A name that is no safe folder name gets one, with a hash that keeps it distinct."""
     safe = re.sub(r"[^\w.+-]+", "-", suite).strip(".-")[:80]
-    if safe == suite:
+    if safe and safe == suite:
         return folder / suite
     return folder / f"{safe or 'suite'}-{hashlib.sha256(suite.encode('utf-8', 'replace')).hexdigest()[:8]}"
 

@@ -143,7 +143,7 @@ def _because(verdict: Verdict, wanted: bool) -> list[str]:
     lines = [f"- {code(verdict.item_name)}: {escaped(verdict.reason, 400)}{announced}"]
     missed = [figure_row(figure) for figure in verdict.figures if figure.met is False]
     lines += [
-        f"  - {escaped(row.name)}: {row.original or _EMPTY} → {row.candidate or _EMPTY}, limit {escaped(row.limit or _EMPTY)}"
+        f"  - {escaped(row.name)}: {escaped(row.original or _EMPTY)} → {escaped(row.candidate or _EMPTY)}, limit {escaped(row.limit or _EMPTY)}"
         for row in missed[:6]
     ]
     if verdict.worst_examples:

@@ -15,6 +15,8 @@ from harness.core.estimate import Estimate
 from harness.core.units import parse_change
 
 _MOST_DECIMALS = 6
+BEYOND_READING = 1e15
+"""From here on a number is written with an exponent."""
 
 
 class Unit(StrEnum):
@@ -65,7 +67,7 @@ def known(value: float | None) -> float | None:
 
 def number(value: float, decimals: int) -> str:
     """`1,234.5`, with a true minus sign and never `−0.0`."""
-    text = f"{value:,.{decimals}f}"
+    text = f"{value:,.{decimals}f}" if abs(value) < BEYOND_READING else f"{value:.3g}"
     if text.startswith("-"):
         return text[1:] if not any(c in "123456789" for c in text) else "−" + text[1:]
     return text
@@ -125,14 +127,14 @@ def texts(comparison: Comparison) -> Texts:
 def _scaled(comparison: Comparison, factor: float) -> list[float | None]:
     """Drop, low, high and margin as displayed."""
     found = (known(v) for v in (comparison.drop.value, comparison.drop.low, comparison.drop.high, comparison.margin))
-    return [None if v is None else v * factor for v in found]
+    return [None if v is None else known(v * factor) for v in found]
 
 
 def _decimals(unit: Unit, value: float | None, low: float | None, high: float | None, margin: float | None) -> int:
     """Two significant digits of the interval's width, and enough to keep each number off the margin it is not on."""
     known_width = abs(high - low) if low is not None and high is not None else 0.0
-    width = known_width or abs(value or 0.0) / 10 or 1.0
-    fitting = 1 - math.floor(math.log10(width)) if width > 0 else 1
+    width = min(known_width or abs(value or 0.0) / 10 or 1.0, BEYOND_READING)
+    fitting = 1 - math.floor(math.log10(width))
     decimals = min(max(fitting, 0), _MOST_DECIMALS) if unit is Unit.OWN else min(max(fitting - 1, 1), 4)
     if margin is not None:
         near = [v for v in (value, low, high) if v is not None and not math.isclose(v, margin, rel_tol=1e-9)]

@@ -66,8 +66,7 @@ class _Reader:
         table = self.defaults.applied_to(kind, self._with_segments(kind, table))
         self._known_segments(table, data)
         table = self._with_metric(kind, table.without(*CHECK_KEYS))
-        also = (*CHECK_KEYS, *(() if "metric" in parameter_names(kind) else ("metric",)))
-        values = validate(kind.parameters, table, self.entry.place, self.context.faults, self._what, also)
+        values = validate(kind.parameters, table, self.entry.place, self.context.faults, self._what, CHECK_KEYS)
         if values is None or data is None or len(self.context.faults) > before:
             return None
         return CheckSpec(self.name, kind.name, values, data)

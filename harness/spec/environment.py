@@ -17,8 +17,8 @@ _VARIABLE = re.compile(r"\$(?P<escaped>\$\{)|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9
 class Environment:
     """Fills in variables. Those in `optional` may be missing and then stay as written: the suite will be skipped for it.
 
-    A default is used when the variable is missing or empty, as in a shell. `$${` stands for a literal `${`. An unquoted
-    value that becomes a number or true/false by it is one.
+    A default is used when the variable is missing or empty, as in a shell. `$${` stands for a literal `${`. A value that
+    becomes a number or true/false by it is one, quoted or not: inside `{}` and `[]` YAML wants the quotes.
     """
 
     variables: Mapping[str, str]
@@ -38,7 +38,7 @@ class Environment:
 
     def _leaf(self, leaf: Leaf) -> Leaf:
         text = _VARIABLE.sub(lambda match: self._value(match, leaf), leaf.text)
-        value = resolve(text) if leaf.plain else text
+        value = resolve(text)
         return replace(leaf, text=text, value=text if value is None else value, lead=None)
 
     def _value(self, match: re.Match[str], leaf: Leaf) -> str:

@@ -46,7 +46,10 @@ def _extended(
 
 def _base(table: Table, environ: Mapping[str, str], faults: Faults) -> Leaf | None:
     written = table.entries["extends"].node
+    before = len(faults)
     filled = Environment(environ, frozenset(), faults).fill(written)
+    if len(faults) > before:
+        return None
     if isinstance(filled, Leaf) and filled.text and not filled.blank:
         return filled
     faults.add(written.place, "extends names one YAML file, relative to this one")

@@ -212,6 +212,8 @@ def _mapping(values: Schema, least: int = 0) -> Schema:
 
 def _any(ways: list[Schema]) -> Schema:
     distinct = [way for index, way in enumerate(ways) if way not in ways[:index]]
+    if not distinct:
+        return {"not": {}}
     return distinct[0] if len(distinct) == 1 else {"anyOf": distinct}
 
 

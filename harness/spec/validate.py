@@ -57,7 +57,7 @@ def validate(model: type[M], table: Table, owner: Place, faults: Faults, what: s
         return None
     problems = [_locate(error, table, owner) for error in errors]
     problems = [problem for problem in problems if problem.path not in blamed]
-    for path, group in _grouped(_without_echoes(model, problems)).items():
+    for path, group in _grouped(_without_echoes(model, problems, tuple(also))).items():
         _report(model, path, group, faults, what, tuple(also))
     return instance if len(faults) == before else None
 
@@ -121,12 +121,14 @@ def _locate(error: ErrorDetails, table: Table, owner: Place) -> _Problem:
     return _Problem(error, (*path, *absent), owner, node, union, branch)
 
 
-def _without_echoes(model: type[BaseModel], problems: list[_Problem]) -> list[_Problem]:
+def _without_echoes(model: type[BaseModel], problems: list[_Problem], also: tuple[str, ...]) -> list[_Problem]:
     """Without keys that are only missing because they are misspelt, and lists only short because of their wrong items."""
     within = {problem.path[:length] for problem in problems for length in range(len(problem.path))}
     problems = [problem for problem in problems if problem.error["type"] != "too_short" or problem.path not in within]
     strange = [problem.path for problem in problems if problem.error["type"] == "extra_forbidden"]
-    misspelt = {(*path[:-1], meant(str(path[-1]), known_keys(model, path[:-1]))) for path in strange}
+    misspelt = {(*path[:-1], meant(str(path[-1]), (*known_keys(model, path[:-1]), *also))) for path in strange}
+    if any(path[-1] in also for path in misspelt if len(path) == 1):
+        return [problem for problem in problems if problem.error["type"] != "missing" or len(problem.path) > 1]
     return [problem for problem in problems if problem.error["type"] != "missing" or problem.path not in misspelt]
 
 

@@ -88,7 +88,7 @@ def observed_false_alarm(n: int, flip_rate: float, margin: float, drop: float = 
     """How often the rule "fail when the observed drop exceeds the margin" fires when the true drop is `drop`. Exact.
 
     >>> round(observed_false_alarm(100, 0.10, 0.02), 2)
-    0.26
+    0.21
     """
     gain, loss = _split_flips(flip_rate, drop)
     _check_plan(n, gain + loss, margin)

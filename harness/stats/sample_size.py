@@ -123,10 +123,10 @@ def _to_carry_through(n: Floats, b: Floats, c: Floats, m: Floats, psi: Floats) -
 
     while (short := ~enough(high)).any() and high.max() < 1e15:
         high = np.where(short, 2 * high, high)
-    while (high - low > 1).any():
+    while (wide := high - low > 1).any():
         middle = np.floor((low + high) / 2)
         done = enough(middle)
-        low, high = np.where(done, low, middle), np.where(done, middle, high)
+        low, high = np.where(wide & ~done, middle, low), np.where(wide & done, middle, high)
     return high
 
 

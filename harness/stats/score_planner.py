@@ -76,10 +76,10 @@ def _fewest(n: Floats, enough: Callable[[Floats], NDArray[np.bool_]]) -> Floats:
     low, high = np.full_like(n, -1.0), np.maximum(n, 1.0)
     while (short := ~enough(n + high)).any() and high.max() < _MOST:
         low, high = np.where(short, high, low), np.where(short, 2 * high, high)
-    while (high - low > 1).any():
+    while (wide := high - low > 1).any():
         middle = np.floor((low + high) / 2)
         done = enough(n + middle)
-        low, high = np.where(done, low, middle), np.where(done, middle, high)
+        low, high = np.where(wide & ~done, middle, low), np.where(wide & done, middle, high)
     return high
 
 

@@ -92,7 +92,7 @@ class FileEntry:
             name = f"part-{self._stored:012d}-{waiting.rows}-{content_digest(content)}.parquet"
             write_file(self._folder.path / name, content)
             self._stored += waiting.rows
-        self._since = time.monotonic()
+            self._since = time.monotonic()
 
     def finish(self, environment: Mapping[str, str]) -> None:
         """Mark it complete."""

@@ -105,10 +105,19 @@ class FileStore:
         return measure(self.root)
 
     def clean(
-        self, *, everything: bool = False, older_than: float | None = None, keys: Collection[str] = (), areas: Collection[str] = AREAS
+        self,
+        *,
+        everything: bool = False,
+        older_than: float | None = None,
+        keys: Collection[str] = (),
+        areas: Collection[str] = AREAS,
+        dry_run: bool = False,
     ) -> Cleaned:
-        """Remove what was not used for `older_than` seconds, the evidence of `keys` (first digits do), or everything in `areas`."""
-        return clean(self.root, everything=everything, older_than=older_than, keys=keys, areas=areas)
+        """Remove what was not used for `older_than` seconds, the evidence of `keys` (first digits do), or everything in `areas`.
+
+        With `dry_run` nothing is removed, and the answer says what would be.
+        """
+        return clean(self.root, everything=everything, older_than=older_than, keys=keys, areas=areas, dry_run=dry_run)
 
     def _folder(self, key: EvidenceKey) -> EvidenceFolder:
         return EvidenceFolder(self.root / "evidence" / key_digest(key), self.root / "corrupt")

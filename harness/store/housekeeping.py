@@ -79,8 +79,10 @@ def stored_entries(root: Path) -> tuple[StoredEntry, ...]:
     return tuple(sorted(entries, key=lambda entry: -entry.used))
 
 
-def clean(root: Path, *, everything: bool, older_than: float | None, keys: Collection[str], areas: Collection[str]) -> Cleaned:
-    """Remove the chosen items; `UsageError` when nothing is chosen or a key fits no evidence."""
+def clean(
+    root: Path, *, everything: bool, older_than: float | None, keys: Collection[str], areas: Collection[str], dry_run: bool = False
+) -> Cleaned:
+    """Remove the chosen items, or with `dry_run` only count them; `UsageError` when nothing is chosen or a key fits no evidence."""
     unknown = sorted(set(areas) - set(AREAS))
     if unknown:
         raise UsageError(f"there is no area {unknown[0]!r} to clean; known: {', '.join(AREAS)}")
@@ -89,7 +91,7 @@ def clean(root: Path, *, everything: bool, older_than: float | None, keys: Colle
     for key in keys:
         if not any(item.name.startswith(key) for item in items):
             raise UsageError(f"no evidence has a key that starts with {key!r}; harness clean --list shows them")
-    removed = [(item.bytes, _remove(item)) for item in items]
+    removed = [(item.bytes, dry_run or _remove(item)) for item in items]
     return Cleaned(sum(done for _, done in removed), sum(size for size, done in removed if done), sum(not done for _, done in removed))
 
 

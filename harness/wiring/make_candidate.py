@@ -1,1 +1,30 @@
-"""`python -m harness.wiring.make_candidate SUITE CANDIDATE PROJECT`: makes one candidate and prints where it lies, as JSON."""
+"""`python -m harness.wiring.make_candidate SUITE CANDIDATE PROJECT`: makes one candidate.
+
+Exit status 0 when it lies in the project's cache afterwards; otherwise the last line is `{"error": "<sentence>"}`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.wiring.making import file_maker
+from harness.wiring.project import Project
+from harness.wiring.sessions import load
+
+
+def main(suite_path: str, candidate: str, project: str) -> int:
+    """Make it; 0 or 1."""
+    try:
+        suite = load(Path(suite_path))
+        file_maker(suite, Project(Path(project))).make(suite.model(candidate), suite.original)
+    except HarnessError as error:
+        sys.stdout.write("\n" + json.dumps({"error": str(error)}) + "\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:4]))

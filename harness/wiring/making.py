@@ -5,26 +5,37 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from harness.compress.export import OnnxExport
+from harness.compress.maker import FileMaker
 from harness.core.models import ModelSpec
 from harness.core.suite import Suite
+from harness.data.opener import DataOpener
 from harness.errors import ModelError
-from harness.ports.compress import Artefact
+from harness.models.feed import feed
+from harness.models.observer import ModelObserver
+from harness.models.parameters import OnnxParameters, TorchParameters
+from harness.ports.compress import Artefact, Feed
+from harness.ports.data import Dataset
 from harness.wiring.project import Project
 from harness.wiring.registers import registers
 
 
 class SubprocessMaker:
-    """Makes candidates by `python -m harness.wiring.make_candidate`, which reads the suite file itself."""
+    """Finds what was made before; makes the rest by `python -m harness.wiring.make_candidate`, which reads the suite file itself."""
 
     def __init__(self, suite: Suite, project: Project) -> None:
         self.suite = suite
         self.project = project
+        self.files = file_maker(suite, project)
 
     def make(self, model: ModelSpec, source: ModelSpec) -> Artefact:
         """See `Maker.make`; `ModelError` when a step fails, with its sentence."""
+        found = self.files.find(model, source)
+        if found is not None:
+            return found
         command = [
             sys.executable,
             "-m",
@@ -34,26 +45,70 @@ class SubprocessMaker:
             str(self.project.root),
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.suite.root)
-        answer = _last_json(done.stdout)
-        if answer is None:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise ModelError(f"{self.suite.name}: making the candidate {model.name} died with status {done.returncode}: {last}")
-        if "error" in answer:
-            raise ModelError(f"{self.suite.name}: making the candidate {model.name} failed: {answer['error']}")
-        folder = Path(str(answer["folder"]))
-        parameters = registers().models.get("onnx").parameters.model_validate({"path": str(answer["model"])})
-        given = replace(model, kind="onnx", parameters=parameters, steps=())
-        record = json.loads((folder / "artifact.json").read_text(encoding="utf-8"))
-        return Artefact(given, folder, record)
+        found = self.files.find(model, source)
+        if done.returncode == 0 and found is not None:
+            return found
+        raise ModelError(f"{self.suite.name}: candidate {model.name} could not be made: {_reason(done)}")
 
 
-def _last_json(text: str) -> dict[str, object] | None:
-    """The answer is the last line; libraries may have printed before it."""
-    for line in reversed(text.splitlines()):
+def file_maker(suite: Suite, project: Project) -> FileMaker:
+    """The maker itself, for the process that makes, and for looking up what is made."""
+    kinds = registers()
+    observer, opener = ModelObserver(kinds.models), DataOpener(kinds.sources, project.cache)
+    datasets: dict[str, Dataset] = {}
+
+    def dataset(name: str) -> Dataset:
+        if name not in suite.data:
+            raise ModelError(f"there is no data set {name!r} to calibrate on; the suite has {', '.join(suite.data)}")
+        if name not in datasets:
+            datasets[name] = opener.open(suite.data[name], suite.root)
+        return datasets[name]
+
+    def feed_of(model: ModelSpec, data: str, rows: int | None) -> Feed:
+        return feed(model, suite.root, dataset(data), rows)
+
+    return FileMaker(
+        cache=project.cache / "models",
+        suite=suite.name,
+        root=suite.root,
+        techniques=kinds.techniques,
+        feed=feed_of,
+        fingerprint=lambda model: _identity(observer, model, suite.root),
+        data_hash=lambda name: dataset(name).fingerprint,
+        export=OnnxExport(lambda model: _onnx_path(model, suite.root), lambda model: _torch_module(model, suite.root)),
+        verify_on=next(iter(suite.data)),
+        onnx_parameters=lambda path: OnnxParameters(path=path),
+    )
+
+
+def _identity(observer: ModelObserver, model: ModelSpec, root: Path) -> str:
+    found = observer.fingerprint(model, root)
+    if found is None:
+        raise ModelError(f"{model.name} has no fingerprint, so that nothing made of it could be found again; give it a version:")
+    return found
+
+
+def _onnx_path(model: ModelSpec, root: Path) -> Path | None:
+    return root / model.parameters.path if isinstance(model.parameters, OnnxParameters) else None
+
+
+def _torch_module(model: ModelSpec, root: Path) -> Any:
+    from harness.models.torch_module import build  # noqa: PLC0415  # imports torch
+
+    assert isinstance(model.parameters, TorchParameters)
+    if model.parameters.factory is None or model.parameters.weights is None:
+        raise ModelError(f"{model.name} is an exported program; compress works on a factory with weights, or on an ONNX model")
+    return build(model.parameters, root, root / model.parameters.weights).eval()
+
+
+def _reason(done: subprocess.CompletedProcess[str]) -> str:
+    """The sentence the child gave, or what it last said when it died."""
+    for line in reversed(done.stdout.splitlines()):
         try:
             found = json.loads(line)
         except ValueError:
             continue
-        if isinstance(found, dict):
-            return found
-    return None
+        if isinstance(found, dict) and "error" in found:
+            return str(found["error"])
+    last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+    return f"its process ended with status {done.returncode}: {last}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +50,7 @@ def tools(project: Project, progress: Progress | None = None) -> Tools:
     """Ports joined to their implementations."""
     kinds = registers()
     return Tools(
-        observer=ModelObserver(kinds.models),
+        observer=ModelObserver(kinds.models, warn=partial(warnings.warn, category=UserWarning, stacklevel=2)),
         data=DataOpener(kinds.sources, project.cache),
         store=FileStore(project.cache),
         maker=lambda suite: SubprocessMaker(suite, project),

@@ -48,7 +48,9 @@ def test_what_does_not_fit_is_refused(given: dict[str, Any], sentence: str) -> N
 )
 def test_what_fits_is_taken(given: dict[str, Any]) -> None:
     parameters = QuantizeParameters.model_validate(given)
-    assert parameters.model_dump(exclude_unset=True) == given | {"exclude": tuple(given.get("exclude", ()))} if "exclude" in given else given
+    assert (
+        parameters.model_dump(exclude_unset=True) == given | {"exclude": tuple(given.get("exclude", ()))} if "exclude" in given else given
+    )
 
 
 def test_techniques_are_registered_with_their_parameters() -> None:

@@ -16,13 +16,13 @@ WEIGHTS = hnp.arrays(
 
 
 def test_by_hand() -> None:
-    weight = np.array([[0.5, -1.0, 0.26], [7.0, 3.4, -3.6]], np.float32)
+    weight = np.array([[0.45, -1.0, 0.26], [7.0, 3.4, -3.6]], np.float32)
     whole = round_weight(weight, 4)
     assert whole.scale == 1.0
     assert whole.levels.tolist() == [[0, -1, 0], [7, 3, -4]]
     rows = round_weight(weight, 4, axis=0)
     np.testing.assert_allclose(rows.scale, [1 / 7, 1], rtol=1e-6)
-    assert rows.levels.tolist() == [[4, -7, 2], [7, 3, -4]]
+    assert rows.levels.tolist() == [[3, -7, 2], [7, 3, -4]]
 
 
 @pytest.mark.parametrize(("bits", "top"), [(2, 1), (3, 3), (4, 7), (8, 127)])

@@ -17,7 +17,17 @@ from harness.errors import ModelError
 from tests.compress import decoding
 from tests.compress.conftest import Net, done, signal_to_noise
 
-CASES = [(8, "channel"), (8, "tensor"), (5, "tensor"), (4, "channel"), (4, "tensor"), (4, "block"), (3, "block"), (2, "tensor"), (2, "block")]
+CASES = [
+    (8, "channel"),
+    (8, "tensor"),
+    (5, "tensor"),
+    (4, "channel"),
+    (4, "tensor"),
+    (4, "block"),
+    (3, "block"),
+    (2, "tensor"),
+    (2, "block"),
+]
 STORED = {2: 2, 3: 4, 4: 4, 5: 8, 8: 8}
 
 
@@ -28,19 +38,15 @@ def quantized(net: Net, folder: Path, **given: object) -> tuple[Path, dict[str, 
 
 
 def spread(scale: np.ndarray, weight: np.ndarray, node: onnx.NodeProto) -> np.ndarray:
-    """Every weight's own scale, by plain loops over the places of the weight."""
+    """Every weight's own scale, looked up by its place."""
     attributes = {attribute.name: attribute.i for attribute in node.attribute}
-    full = np.empty(weight.shape, np.float64)
-    for place in np.ndindex(weight.shape):
-        if scale.ndim == 0:
-            full[place] = scale
-        elif attributes.get("block_size"):
-            short = list(place)
-            short[attributes["axis"]] //= attributes["block_size"]
-            full[place] = scale[tuple(short)]
-        else:
-            full[place] = scale[place[attributes["axis"]]]
-    return full
+    if scale.ndim == 0:
+        return np.full(weight.shape, scale, np.float64)
+    places = list(np.indices(weight.shape))
+    if attributes.get("block_size"):
+        places[attributes["axis"]] //= attributes["block_size"]
+        return scale[tuple(places)].astype(np.float64)
+    return scale[places[attributes["axis"]]].astype(np.float64)
 
 
 @pytest.mark.parametrize(("bits", "per"), CASES)

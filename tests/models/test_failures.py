@@ -20,7 +20,7 @@ from harness.models import gathering
 from tests.models.fakes import MemoryDataset, gathered, module, observer, python_spec
 
 MODEL = """
-    import os, signal, sys, time
+    import os, re, signal, sys, time
     import numpy as np
 
     def answer(batch):
@@ -56,8 +56,6 @@ MODEL = """
     def hangs_with_the_lock(batch, rows):
         # Native code that never gives the interpreter back.
         if set(rows) & set(batch["x"].tolist()):
-            "a" * 26 + "!"
-            import re
             re.match(r"(a+)+$", "a" * 40 + "!")
         return answer(batch)
 

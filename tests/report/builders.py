@@ -225,6 +225,7 @@ def hostile_record() -> SuiteRecord:
         verdicts.append(
             replace(
                 base,
+                suite="hostile",
                 reason=text,
                 expected=text if i % 3 == 2 else None,
                 blocks=i % 3 != 2,

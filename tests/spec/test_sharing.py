@@ -32,7 +32,8 @@ checks:
 
 
 def test_defaults_stand_in_for_what_is_not_said(tmp_path: Path) -> None:
-    given = "{timeout: 30s, batch_size: 8, max_drop: 2pp, on_inconclusive: {whole: warn}, max_unproven: 10%, min_examples: 20, otherwise: merge}"
+    given = "{timeout: 30s, batch_size: 8, max_drop: 2pp, on_inconclusive: {whole: warn}, max_unproven: 10%,"
+    given += " min_examples: 20, otherwise: merge}"
     suite = load(tmp_path, CHECKS.format(defaults=given))
     f1, strict, agreement = (check.parameters for check in suite.checks)
     assert (f1.max_drop, f1.max_unproven, f1.on_inconclusive) == (Change(0.02, "pp"), 0.1, Policy(whole="warn"))
@@ -177,8 +178,8 @@ def test_environment(tmp_path: Path, written: str, environ: dict[str, str], valu
     assert load(tmp_path, text, environ).candidates[0].parameters.path == value
 
 
-def test_an_unquoted_variable_may_be_a_number(tmp_path: Path) -> None:
-    text = CHECKS.format(defaults="{max_drop: 2pp}").replace("c: {onnx: b}", "c: {onnx: b, threads: ${THREADS:-4}}")
+def test_a_variable_may_be_a_number(tmp_path: Path) -> None:
+    text = CHECKS.format(defaults="{max_drop: 2pp}").replace("c: {onnx: b}", 'c: {onnx: b, threads: "${THREADS:-4}"}')
     assert load(tmp_path, text).candidates[0].parameters.threads == 4
     assert load(tmp_path, text, {"THREADS": "2"}).candidates[0].parameters.threads == 2
     (fault,) = spots(tmp_path, text, {"THREADS": "many"})

@@ -73,20 +73,61 @@ def test_one_class_only_is_not_estimable_and_nan_is_refused() -> None:
         delong(np.array([0.1, np.nan, 0.3, 0.4]), np.arange(4), np.arange(4) < 2)
 
 
-@pytest.mark.parametrize("positives", [5, 10])
-def test_false_pass_with_few_positives(positives: int) -> None:
-    """Binormal scores whose true areas differ by exactly the margin."""
+def binormal_false_pass(positives: int, shifts: tuple[float, float], reps: int) -> tuple[float, float]:
+    """P(PASS) by the plain and by the planted interval, for binormal scores whose true areas differ by exactly the margin."""
     rng = np.random.default_rng(positives)
     positive = np.arange(300) < positives
-    shift_original, shift_candidate = 1.6, 1.3
-    margin = stats.norm.cdf(shift_original / np.sqrt(2)) - stats.norm.cdf(shift_candidate / np.sqrt(2))
-    passed, reps = 0, 4000
+    margin = stats.norm.cdf(shifts[0] / np.sqrt(2)) - stats.norm.cdf(shifts[1] / np.sqrt(2))
+    plain, planted = 0, 0
     for _ in range(reps):
         shared, own = rng.normal(size=300), rng.normal(size=300)
-        original = shared + shift_original * positive
-        candidate = 0.8 * shared + 0.6 * own + shift_candidate * positive
-        passed += delong(original, candidate, positive).low > -margin
-    assert passed / reps <= 0.055
+        result = delong(shared + shifts[0] * positive, 0.8 * shared + 0.6 * own + shifts[1] * positive, positive)
+        plain, planted = plain + (result.low > -margin), planted + (result.planted.low > -margin)
+    return plain / reps, planted / reps
+
+
+@pytest.mark.parametrize("positives", [5, 10, 30])
+def test_false_pass_with_few_positives(positives: int) -> None:
+    plain, planted = binormal_false_pass(positives, (1.0, 0.9), 2000)
+    assert 0.02 <= plain <= 0.07
+    assert planted <= 0.05
+
+
+@pytest.mark.parametrize("positives", [5, 10, 30])
+def test_the_planted_interval_holds_where_the_classes_hardly_overlap(positives: int) -> None:
+    plain, planted = binormal_false_pass(positives, (2.5, 2.2), 1000)
+    assert plain > 0.07
+    assert planted <= 0.05
+
+
+@pytest.mark.parametrize(("positives", "lost"), [(30, 0.02), (100, 0.05)])
+def test_the_planted_interval_holds_when_single_examples_are_lost(positives: int, lost: float) -> None:
+    rng = np.random.default_rng(positives)
+    positive = np.arange(400) < positives
+    margin = lost * stats.norm.cdf(2 / np.sqrt(2))
+    plain, planted, reps = 0, 0, 1000
+    for _ in range(reps):
+        original = rng.normal(size=400) + 2 * positive
+        result = delong(original, np.where(positive & (rng.random(400) < lost), -10, original), positive)
+        plain, planted = plain + (result.low > -margin), planted + (result.planted.low > -margin)
+    assert plain / reps > 0.10
+    assert planted / reps <= 0.07
+
+
+def test_planted_is_the_interval_with_one_worst_case_more() -> None:
+    rng = np.random.default_rng(9)
+    positive = np.arange(50) < 10
+    original, candidate = rng.normal(size=50) + positive, rng.normal(size=50) + positive
+    _, v10_o, v01_o = by_definition(original, positive)
+    _, v10_c, v01_c = by_definition(candidate, positive)
+    with_worst = np.append(v10_c - v10_o, -1)
+    error = np.sqrt(with_worst.var(ddof=1) / 11 + (v01_c - v01_o).var(ddof=1) / 40)
+    result = delong(original, candidate, positive)
+    assert result.planted.low == pytest.approx(with_worst.mean() - stats.t.ppf(0.95, 10) * error)
+    mirrored = delong(-original, -candidate, ~positive)
+    assert mirrored.planted.low == pytest.approx(result.planted.low)
+    unchanged = delong(original, original, positive).planted
+    assert (unchanged.low, unchanged.high) == pytest.approx((-(1 + stats.t.ppf(0.95, 10)) / 11, (1 + stats.t.ppf(0.95, 10)) / 11))
 
 
 def test_a_million_scores_take_seconds_at_most() -> None:

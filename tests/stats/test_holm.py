@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
@@ -21,6 +21,7 @@ def test_published_example() -> None:
     assert result.rejected[:3].all()
 
 
+@settings(max_examples=25)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.sampled_from([0.01, 0.05, 0.2]))
 def test_is_that_of_statsmodels(p_values: list[float], alpha: float) -> None:
     rejected, adjusted, _, _ = multipletests(p_values, alpha, method="holm")

@@ -1,0 +1,150 @@
+"""`harness baseline accept | show | diff`."""
+
+from __future__ import annotations
+
+import getpass
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness import wiring
+from harness.api import accept, judge
+from harness.arrays.baseline import Acceptance, Baseline
+from harness.cli.console import draw, plain_table, say
+from harness.cli.finding import candidates_in, find_suite
+from harness.cli.progress import progress_for
+from harness.cli.reporting import result_of
+from harness.core.run import SuiteRecord
+from harness.core.suite import Suite
+from harness.core.units import format_bytes
+from harness.core.verdict import Verdict
+from harness.errors import BaselineError, UsageError
+from harness.report import read_report
+from harness.store.baselines import LARGEST_OUTCOMES, FileBaselines
+
+_DIFF = ("item", ">accepted drop", ">drop now", ">change", "accepted", "now")
+
+
+def accept_suite(wanted: str, candidates: Sequence[str], *, note: str, who: str | None, override: str, golden: bool) -> None:
+    """Accept, and say what was written."""
+    if not note.strip():
+        raise UsageError("an acceptance needs a note: say with --note what changed and why it is accepted")
+    suite = find_suite(wanted)
+    person = who or default_person()
+    done = accept(
+        suite, note=note, who=person, candidates=candidates, override=override, golden=golden, progress=progress_for(quiet=False)
+    )
+    for one in done:
+        baseline = one.baseline
+        repinned = ", and pinned as golden" if baseline.golden == baseline.accepted else ""
+        say(f"accepted {suite.name}/{baseline.candidate} by {person}{repinned}")
+        for path in one.files:
+            say(f"  {_near(path)} ({format_bytes(path.stat().st_size)})")
+        if one.left_out:
+            say(
+                f"  the per-example outcomes take {format_bytes(one.outcomes_bytes)}, more than the {format_bytes(LARGEST_OUTCOMES)} that are "
+                "kept beside a baseline, and were left out: --without-original and drift cannot use this baseline; "
+                "docs/ci.md says where else to keep them"
+            )
+    say("commit these files: they are what later runs are compared with")
+
+
+def show_suite(wanted: str, candidates: Sequence[str]) -> None:
+    """Who accepted what, when and why; the drops, largest first."""
+    suite, found = _baselines(wanted, candidates)
+    for baseline in found:
+        say(f"{suite.name}/{baseline.candidate}")
+        for name, acceptance in (("accepted", baseline.accepted), ("golden", baseline.golden)):
+            say(f"  {name}: {_about(acceptance)}")
+        say(f"  accepted {len(baseline.history):,} times; data {', '.join(f'{check} {print_[:12]}' for check, print_ in baseline.data.items())}")
+        kept = baseline.outcomes
+        say("  per-example outcomes: " + (f"kept, {max(len(o.values) for o in kept.values()):,} examples" if kept else "not kept"))
+        accepted = baseline.accepted
+        names = sorted(accepted.outcomes, key=lambda name: -accepted.drops.get(name, float("-inf")))
+        rows = [(name, accepted.outcomes[name], _drop(accepted.drops.get(name)), _drop(baseline.golden.drops.get(name))) for name in names]
+        draw(plain_table(("item", "outcome", ">accepted drop", ">golden drop"), rows))
+        say()
+
+
+def diff_suite(wanted: str, candidates: Sequence[str], folder: Path | None, *, stored: bool) -> None:
+    """What moved between the accepted baselines and now, the largest change first."""
+    suite, found = _baselines(wanted, candidates)
+    record, now = _now(suite, candidates, folder, stored=stored)
+    for baseline in found:
+        say(f"{suite.name}/{baseline.candidate}: accepted {baseline.accepted.when} by {baseline.accepted.who} → {now}")
+        verdicts = {v.item_name: v for v in record.verdicts if v.candidate == baseline.candidate}
+        rows = _moves(baseline.accepted, verdicts)
+        if not rows:
+            say("  nothing to compare: neither has a drop\n")
+            continue
+        draw(plain_table(_DIFF, rows))
+        say()
+
+
+def default_person() -> str:
+    """Git's user.name, else the login."""
+    try:
+        done = subprocess.run(["git", "config", "user.name"], capture_output=True, text=True, check=False, timeout=10)
+        if done.returncode == 0 and done.stdout.strip():
+            return done.stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        pass  # No git: the login is known all the same.
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        raise UsageError("nobody knows who accepts: there is neither a git user.name nor a login; say it with --who") from None
+
+
+def _baselines(wanted: str, candidates: Sequence[str]) -> tuple[Suite, list[Baseline]]:
+    suite = find_suite(wanted)
+    names = candidates_in([suite], candidates)[suite.name]
+    store = FileBaselines(wiring.find_project(suite.path, Path.cwd()).baselines)
+    found = [baseline for name in names if (baseline := store.load(suite.name, name)) is not None]
+    if not found:
+        raise BaselineError(f"nothing of suite {suite.name} was accepted yet; run: harness baseline accept {suite.path} --note …")
+    return suite, found
+
+
+def _now(suite: Suite, candidates: Sequence[str], folder: Path | None, *, stored: bool) -> tuple[SuiteRecord, str]:
+    """The latest report of the suite, or what stored evidence says."""
+    path = result_of(suite.name, suite.path, folder)
+    if path.is_file() and not stored:
+        report = read_report(path)
+        return report.record, f"run of {report.run.started}"
+    if folder is not None:
+        raise UsageError(f"there is no result of suite {suite.name} at {path}; run: harness run {suite.path} --report {folder}")
+    return judge(suite, candidates=candidates), "stored evidence"
+
+
+def _moves(accepted: Acceptance, verdicts: dict[str, Verdict]) -> list[tuple[str, ...]]:
+    found = []
+    for name in dict.fromkeys((*accepted.outcomes, *accepted.drops, *verdicts)):
+        before, verdict = accepted.drops.get(name), verdicts.get(name)
+        after = verdict.comparison.drop.value if verdict is not None and verdict.comparison is not None else None
+        outcome = "gone" if verdict is None else str(verdict.outcome)
+        if before is None and after is None and accepted.outcomes.get(name) == outcome:
+            continue
+        change = None if before is None or after is None else after - before
+        found.append((name, before, after, change, accepted.outcomes.get(name, "new"), outcome))
+    # What cannot be compared comes first: something appeared or vanished.
+    found.sort(key=lambda row: (row[3] is not None, -abs(row[3] or 0.0)))
+    return [(name, _drop(before), _drop(after), _drop(change, sign=True), old, new) for name, before, after, change, old, new in found]
+
+
+def _about(acceptance: Acceptance) -> str:
+    override = f" (overridden: {acceptance.overridden})" if acceptance.overridden else ""
+    return f"{acceptance.when} by {acceptance.who}: {acceptance.note or 'no note'}{override}"
+
+
+def _drop(value: float | None, *, sign: bool = False) -> str:
+    """In the metric's own unit: a fraction for shares."""
+    if value is None or value != value:
+        return "–"
+    return f"{value:+.4f}" if sign else f"{value:.4f}"
+
+
+def _near(path: Path) -> Path:
+    try:
+        return path.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return path

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+
+from harness.arrays.footprint import Footprint, Weights
+from harness.core.estimate import Figure
+from harness.report.extras import ReportExtras
+from harness.report.figures import change, figure_row, figure_value, footprint_table
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"),
+    [
+        (1_120_000, "B", "1.12 MB"),
+        (0.0123, "s", "12.3 ms"),
+        (2.5, "s", "2.5 s"),
+        (0.034, "share", "3.4 %"),
+        (0.0004, "share", "0.04 %"),
+        (280_000.0, "", "280,000"),
+        (0.0042, "nats", "0.0042 nats"),
+        (-3.5, "dB", "−3.5 dB"),
+        (None, "B", None),
+        (float("nan"), "B", None),
+        (float("inf"), "dB", None),
+    ],
+)
+def test_a_figure_with_its_unit(value: float | None, unit: str, expected: str | None) -> None:
+    assert figure_value(value, unit) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [(1_000_000, 260_000, "−74 %"), (100, 101.5, "+1.5 %"), (100, 100, "0.0 %"), (0, 5, None), (None, 5, None), (5, None, None)],
+)
+def test_change(before: float | None, after: float | None, expected: str | None) -> None:
+    assert change(before, after) == expected
+
+
+@pytest.mark.parametrize(
+    ("figure", "word"),
+    [
+        (Figure("a", 1, 2), ""),
+        (Figure("a", 1, 2, limit="3", met=True), "met"),
+        (Figure("a", 1, 2, limit="3", met=False), "not met"),
+        (Figure("a", 1, 2, limit="3"), "not settled"),
+        (Figure("a", 1, None, limit="3"), "not measured"),
+    ],
+)
+def test_a_limit_that_is_neither_met_nor_missed_says_why(figure: Figure, word: str) -> None:
+    assert figure_row(figure).met_word == word
+
+
+def test_a_noise_floor_is_no_basis_for_a_change() -> None:
+    assert figure_row(Figure("flip_rate", 0.0004, 0.004, "share")).change is None
+    assert figure_row(Figure("kl", 0.00001, 0.004, "nats")).change is None
+    assert figure_row(Figure("parameters", 200.0, 100.0)).change == "−50 %"
+
+
+def test_models_side_by_side_the_original_first() -> None:
+    extras = ReportExtras(footprints={"int8": Footprint(250, weights=Weights(10, 9, 5, 8.0)), "original": Footprint(1000, weights=Weights(10, 10, 0, 32.0))})
+    table = footprint_table(extras)
+    assert table is not None
+    assert table.header == ("On disk", "Parameters", "Non-zero", "Low precision")
+    assert table.rows[0] == ("original", (("1 KB", None), ("10", None), ("10", None), ("0 %", None)))
+    assert table.rows[1] == ("int8", (("250 B", "−75 %"), ("10", "0.0 %"), ("9", "−10 %"), ("50 %", None)))
+
+
+def test_nothing_measured_is_no_table() -> None:
+    assert footprint_table(ReportExtras(footprints={"int8": Footprint()})) is None
+    assert footprint_table(ReportExtras()) is None

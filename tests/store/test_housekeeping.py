@@ -1,0 +1,115 @@
+"""Listing and cleaning."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError
+from harness.ports.store import EvidenceKey
+from harness.store.housekeeping import Area
+from tests.store.helpers import KEY, LABELS, chunk, put, store
+
+OTHER = EvidenceKey("model2", "data", "clean", "int4 on test")
+
+
+def fill(root: Path) -> None:
+    put(root, chunk(0, [1, 2, 3]))
+    put(root, chunk(0, [1, 2]), key=OTHER)
+    base = root / ".harness"
+    for name, content in {
+        "data/k1.parquet": "0123456789",
+        "data/k1.json": "{}",
+        "data/k1.lock": "",
+        "index/i1.json": "12345",
+        "models/m1/model.onnx": "abcdefg",
+        "models/m1/artifact.json": "{}",
+        "corrupt/x-part.parquet": "abc",
+    }.items():
+        (base / name).parent.mkdir(parents=True, exist_ok=True)
+        (base / name).write_text(content)
+
+
+def age(path: Path, days: float) -> None:
+    then = time.time() - days * 86_400
+    for each in [path, *path.rglob("*")]:
+        os.utime(each, (then, then))
+
+
+def test_usage_counts_items_and_bytes(tmp_path: Path) -> None:
+    assert sum(area.bytes + area.items for area in store(tmp_path).usage()) == 0
+    fill(tmp_path)
+    evidence, *others = store(tmp_path).usage()
+    assert others == [Area("models", 1, 9), Area("data", 1, 12), Area("index", 1, 5), Area("corrupt", 1, 3)]
+    on_disk = sum(path.stat().st_size for path in (tmp_path / ".harness" / "evidence").rglob("*") if path.is_file())
+    assert (evidence.name, evidence.items, evidence.bytes) == ("evidence", 2, on_disk)
+
+
+def test_entries_say_what_they_are(tmp_path: Path) -> None:
+    fill(tmp_path)
+    with store(tmp_path).open(EvidenceKey("m3", "d", "repeat", "half")) as entry:
+        entry.append(chunk(0, [1]))
+    found = {entry.description: entry for entry in store(tmp_path).entries()}
+    assert {name: (entry.model, entry.data, entry.condition, entry.rows, entry.complete) for name, entry in found.items()} == {
+        "int8 on test": ("model", "data", "clean", 3, True),
+        "int4 on test": ("model2", "data", "clean", 2, True),
+        "half": ("m3", "d", "repeat", 1, False),
+    }
+    assert all(entry.bytes > 0 and abs(entry.begun - time.time()) < 60 for entry in found.values())
+
+
+def test_clean_everything(tmp_path: Path) -> None:
+    fill(tmp_path)
+    before = sum(area.bytes for area in store(tmp_path).usage())
+    cleaned = store(tmp_path).clean(everything=True)
+    assert (cleaned.items, cleaned.bytes, cleaned.busy) == (6, before, 0)
+    assert sum(area.bytes + area.items for area in store(tmp_path).usage()) == 0
+    assert store(tmp_path).load(KEY, LABELS) is None
+
+
+def test_clean_some_areas(tmp_path: Path) -> None:
+    fill(tmp_path)
+    assert store(tmp_path).clean(everything=True, areas=("data", "index")).items == 2
+    assert {area.name for area in store(tmp_path).usage() if area.items} == {"evidence", "models", "corrupt"}
+
+
+def test_clean_by_key(tmp_path: Path) -> None:
+    fill(tmp_path)
+    digest = next(entry.digest for entry in store(tmp_path).entries() if entry.model == "model2")
+    assert store(tmp_path).clean(keys=[digest[:12]]).items == 1
+    assert [entry.model for entry in store(tmp_path).entries()] == ["model"]
+    assert store(tmp_path).load(KEY, LABELS) is not None
+
+
+def test_clean_by_last_use(tmp_path: Path) -> None:
+    fill(tmp_path)
+    age(tmp_path / ".harness", 30)
+    assert store(tmp_path).load(KEY, LABELS) is not None
+    assert store(tmp_path).clean(older_than=7 * 86_400).items == 5
+    assert [entry.model for entry in store(tmp_path).entries()] == ["model"]
+    assert store(tmp_path).clean(older_than=7 * 86_400).items == 0
+
+
+def test_what_is_being_written_is_left(tmp_path: Path) -> None:
+    fill(tmp_path)
+    with store(tmp_path).open(KEY):
+        cleaned = store(tmp_path).clean(everything=True, areas=("evidence",))
+        assert (cleaned.items, cleaned.busy) == (1, 1)
+    assert store(tmp_path).load(KEY, LABELS) is not None
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ({}, "say what to clean"),
+        ({"keys": ["zz"]}, "no evidence has a key that starts with 'zz'"),
+        ({"everything": True, "areas": ["evidense"]}, "no area 'evidense'"),
+    ],
+)
+def test_choices_that_make_no_sense(tmp_path: Path, choice: dict[str, object], said: str) -> None:
+    fill(tmp_path)
+    with pytest.raises(UsageError, match=said):
+        store(tmp_path).clean(**choice)  # type: ignore[arg-type]  # wrong on purpose

@@ -175,9 +175,15 @@ class AurocEvaluator(StatisticEvaluator):
         self.positive = positive
 
     def table(self, groups: Groups, margins: Floats) -> Table:
-        """See `Evaluator.table`."""
+        """See `Evaluator.table`. A PASS must also survive one more example of the smaller class that is ranked worst."""
         table = super().table(groups, margins)
-        return replace(table, method=f"paired DeLong with t, {self.level:.0%} two-sided")
+        may_pass, why_not = table.may_pass.copy(), list(table.why_not)
+        for group in np.flatnonzero(table.estimable & table.may_pass & (table.low > -table.margin)):
+            if self._delong(groups.rows(int(group))).planted.low <= -table.margin[group]:
+                may_pass[group] = False
+                why_not[group] = "one more badly ranked example of the smaller class would undo the proof: more of that class are needed"
+        method = f"paired DeLong with t, {self.level:.0%} two-sided; a PASS survives one planted worst case"
+        return replace(table, method=method, may_pass=may_pass, why_not=tuple(why_not))
 
     def p_worse(self, groups: Groups, group: int, tolerated: float, families: int) -> float:
         """See `Evaluator.p_worse`, both keys with DeLong's t."""

@@ -95,12 +95,16 @@ class _Generated:
     def _type(self, model: type[BaseModel]) -> Schema:
         return dict(self._of[model, "validation"])
 
+    def _name(self, model: type[BaseModel]) -> str:
+        return str(self._type(model)["$ref"]).rsplit("/", 1)[-1]
+
     def _definition(self, model: type[BaseModel]) -> Schema:
-        name = str(self._type(model)["$ref"]).rsplit("/", 1)[-1]
-        return dict(self.definitions[name])
+        return dict(self.definitions[self._name(model)])
 
     def _fields(self, model: type[BaseModel]) -> Schema:
-        return dict(self._definition(model).get("properties", {}))
+        """References to the fields of a type, each by its name."""
+        name = self._name(model)
+        return {field: {"$ref": f"#/$defs/{name}/properties/{field}"} for field in self._definition(model).get("properties", {})}
 
     def _define(self, name: str, schema: Schema) -> Schema:
         """`schema` kept under `$defs`, and what refers to it."""
@@ -129,8 +133,8 @@ class _Generated:
 
     def _kind_beside(self, kind: Kind[Any]) -> Schema:
         """Like `_kind`, with nothing required: the rest may stand beside it."""
-        name = str(self._type(kind.parameters)["$ref"]).rsplit("/", 1)[-1]
-        loose = {key: value for key, value in self._definition(kind.parameters).items() if key != "required"}
+        name = self._name(kind.parameters)
+        loose = {"type": "object", "properties": self._fields(kind.parameters), "additionalProperties": False}
         ways = [way for way in _ways(self._kind(kind)) if way != self._type(kind.parameters)]
         return _any([self._define(f"{name}-in-part", loose), *ways])
 
@@ -176,10 +180,11 @@ class _Generated:
     def _check(self, kind: Kind[Any], *, named: bool) -> Schema:
         """A check of one kind; unless its name says the kind, `kind:` must (or `metric:`, for quality)."""
         definition = self._definition(kind.parameters)
-        properties = {**definition.get("properties", {}), "kind": {"const": kind.name}, "data": _TEXT}
+        properties = {**self._fields(kind.parameters), "kind": {"const": kind.name}, "data": _TEXT}
         if "segments" in properties:
-            rules = properties["segments"].get("additionalProperties", {})
-            properties["segments"] = {**properties["segments"], "additionalProperties": _any([rules, _NOTHING])}
+            segments = definition["properties"]["segments"]
+            rules = _any([segments.get("additionalProperties", {}), _NOTHING])
+            properties["segments"] = {**segments, "additionalProperties": rules}
             properties["per"] = _any([_TEXT, {"type": "array", "items": _TEXT}])
         required = [*definition.get("required", []), *([] if named or kind.name == QUALITY else ["kind"])]
         check: Schema = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}

@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from harness.errors import UsageError
-from harness.store.atomic import store_errors
+from harness.store.atomic import MAKING, store_errors
 
 AREAS = ("evidence", "models", "data", "index", "corrupt")
 """Folders under the harness's own."""
@@ -116,13 +116,19 @@ def _items(root: Path, area: str) -> list[_Item]:
             return [_Item(path.name, (path,), _used(path / "key.json", path), Path(f"{path}.lock")) for path in children if path.is_dir()]
         case "data":
             copies = [path for path in children if path.suffix == ".parquet"]
-            return [_Item(path.stem, (path, path.with_suffix(".json")), _used(path), path.with_suffix(".lock")) for path in copies]
+            whole = [_Item(path.stem, (path, path.with_suffix(".json")), _used(path), path.with_suffix(".lock")) for path in copies]
+            return whole + [_unfinished(path) for path in children if path.suffix == MAKING]
         case "index":
             return [_Item(path.stem, (path,), _used(path)) for path in children if path.suffix == ".json"]
         case "models":
             return [_Item(path.name, (path,), _newest(path)) for path in children if path.is_dir()]
         case _:
             return [_Item(path.name, (path,), _used(path)) for path in children]
+
+
+def _unfinished(path: Path) -> _Item:
+    """A copy `<key>.<process>.making`: being made, or left by a process that died."""
+    return _Item(path.name, (path,), _used(path), path.with_name(f"{path.name.partition('.')[0]}.lock"))
 
 
 def _entry(item: _Item) -> StoredEntry | None:

@@ -68,7 +68,7 @@ def test_after_a_kill_only_the_part_in_the_making_is_gathered_again(tmp_path: Pa
     second = [int(line) for line in (tmp_path / "gathered").read_text().split()]
     assert output.splitlines() == [f"open False {stored}", "done"]
     assert second == list(range(stored, 1000, 10))
-    assert max(first) + 10 >= stored
+    assert max(first) + 10 - stored <= 40  # two chunks that waited, the one in the making, and one being written
     np.testing.assert_array_equal(get(tmp_path).values, np.arange(1000))
 
 

@@ -7,10 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from harness.errors import UsageError
 from harness.ports.store import EvidenceKey
-from harness.store.housekeeping import Area
+from harness.store.housekeeping import Area, Cleaned
 from tests.store.helpers import KEY, LABELS, chunk, put, store
 
 OTHER = EvidenceKey("model2", "data", "clean", "int4 on test")
@@ -68,6 +69,23 @@ def test_clean_everything(tmp_path: Path) -> None:
     assert (cleaned.items, cleaned.bytes, cleaned.busy) == (6, before, 0)
     assert sum(area.bytes + area.items for area in store(tmp_path).usage()) == 0
     assert store(tmp_path).load(KEY, LABELS) is None
+
+
+def test_a_dry_run_says_the_same_and_removes_nothing(tmp_path: Path) -> None:
+    fill(tmp_path)
+    before = store(tmp_path).usage()
+    told = store(tmp_path).clean(everything=True, dry_run=True)
+    assert store(tmp_path).usage() == before
+    assert store(tmp_path).clean(everything=True) == told
+
+
+def test_a_copy_that_is_being_made_is_left_and_one_that_was_left_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / ".harness" / "data"
+    folder.mkdir(parents=True)
+    (folder / "k2.77.making").write_text("half")
+    with FileLock(folder / "k2.lock"):
+        assert store(tmp_path).clean(everything=True) == Cleaned(0, 0, 1)
+    assert store(tmp_path).clean(everything=True) == Cleaned(1, 4, 0)
 
 
 def test_clean_some_areas(tmp_path: Path) -> None:

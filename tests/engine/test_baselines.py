@@ -1,0 +1,164 @@
+"""Accepting a baseline, drifting from it, and judging against it without the original."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness import wiring
+from harness.core.outcome import Outcome
+from harness.engine.accept import Request, accept
+from harness.engine.session import Session
+from harness.engine.tools import Options
+from harness.errors import BaselineError
+from harness.store.baselines import FileBaselines
+
+SUITE = """\
+schema: 1
+suite: recorded
+original: {outputs: original.csv, prediction: answer}
+data:
+  test: {source: data.csv, id: id, target: label, segments: {group: group, size: {column: size, quantiles: 2}}}
+candidates:
+  int8: {outputs: candidate.csv, prediction: answer}
+checks:
+  accuracy: {metric: accuracy, max_drop: 2pp, per: [group, size]}
+  macro: {metric: {f1: macro}, max_drop: 2pp}
+  drift: {check: accuracy, max_drop: 1pp}
+"""
+ROWS = 2000
+REQUEST = Request(who="tester", when="2026-01-01T00:00:00+00:00", note="first")
+
+
+class Project:
+    """A suite over recordings, whose answers each test writes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "pyproject.toml").touch()
+        (folder / "suite.yaml").write_text(SUITE)
+        self.data(ROWS)
+        self.answers("original", lambda row: row % 20 != 0)
+        self.answers("candidate", lambda row: row % 20 != 0)
+
+    def data(self, rows: int) -> None:
+        lines = [f"r{i},{'ab'[i % 2]},{'yes' if i % 3 else 'no'},{i}" for i in range(rows)]
+        (self.folder / "data.csv").write_text("\n".join(["id,group,label,size", *lines]) + "\n")
+
+    def answers(self, name: str, right: Callable[[int], bool]) -> None:
+        lines = [f"r{i},{('yes' if i % 3 else 'no') if right(i) else ('no' if i % 3 else 'yes')}" for i in range(ROWS)]
+        (self.folder / f"{name}.csv").write_text("\n".join(["id,answer", *lines]) + "\n")
+
+    def session(self, **options: bool) -> Session:
+        suite = wiring.load(self.folder / "suite.yaml")
+        return wiring.session(suite, wiring.find_project(suite.path, self.folder), Options(run_id="test", **options))  # type: ignore[arg-type]
+
+    def accept(self, request: Request = REQUEST) -> None:
+        FileBaselines(self.folder / "baselines").save(accept(self.session(), "int8", request))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def test_a_run_writes_no_baseline_and_accept_does(project: Project) -> None:
+    project.session().verdicts("int8", "accuracy")
+    assert not (project.folder / "baselines").exists()
+    project.accept()
+    found = FileBaselines(project.folder / "baselines").load("recorded", "int8")
+    assert found is not None
+    assert found.accepted.who == "tester"
+    assert set(found.segments["accuracy"]) >= {"group:a", "group:b"}
+    assert (project.folder / "baselines" / "recorded" / "int8.parquet").stat().st_size < 20_000
+
+
+def test_without_original_gives_the_verdicts_of_a_run_with_it(project: Project) -> None:
+    project.answers("candidate", lambda row: row % 20 != 0 and row % 301 != 1)
+    project.accept()
+    with_it = project.session()
+    expected = {check: with_it.verdicts("int8", check) for check in ("accuracy", "macro")}
+    (project.folder / "original.csv").unlink()
+    without = project.session(without_original=True)
+    for check, verdicts in expected.items():
+        found = without.verdicts("int8", check)
+        assert [replace(v, worst_examples=()) for v in found] == [replace(v, worst_examples=()) for v in verdicts]
+
+
+def test_without_original_refuses_other_data(project: Project) -> None:
+    project.accept()
+    lines = (project.folder / "data.csv").read_text().replace("r7,b", "r7,a")
+    (project.folder / "data.csv").write_text(lines)
+    verdict = project.session(without_original=True).verdicts("int8", "accuracy")[0]
+    assert verdict.outcome is Outcome.INVALID
+    assert "other data" in verdict.reason
+
+
+def test_without_original_and_without_baseline_is_an_error(project: Project) -> None:
+    assert project.session(without_original=True).verdicts("int8", "accuracy")[0].outcome is Outcome.ERROR
+
+
+def test_accept_refuses_what_blocks_unless_it_is_overridden(project: Project) -> None:
+    project.answers("candidate", lambda row: row % 5 != 0)
+    with pytest.raises(BaselineError, match="not fit to be accepted"):
+        project.accept()
+    project.accept(replace(REQUEST, override="we ship it anyway"))
+    found = FileBaselines(project.folder / "baselines").load("recorded", "int8")
+    assert found is not None
+    assert found.accepted.overridden == "we ship it anyway"
+
+
+def test_drift_is_skipped_without_a_baseline_and_sees_a_loss_against_golden(project: Project) -> None:
+    assert project.session().verdicts("int8", "drift")[0].outcome is Outcome.SKIPPED
+    project.accept()
+    assert project.session().verdicts("int8", "drift")[0].outcome is Outcome.PASS
+    project.answers("candidate", lambda row: row % 20 != 0 and row % 25 != 1)
+    found = project.session().verdicts("int8", "drift")[0]
+    assert found.outcome is Outcome.FAIL
+    assert found.comparison is not None
+    assert found.comparison.lost == ROWS // 25
+
+
+def test_many_small_accepted_steps_are_caught_by_the_golden_baseline(project: Project) -> None:
+    """Each night loses six more examples (0.3 points): against golden the budget of one point is soon spent."""
+    project.accept()
+    outcomes = []
+    for night in range(1, 9):
+        project.answers("candidate", lambda row, lost=6 * night: row % 20 != 0 and not (row % 7 == 3 and row // 7 < lost))  # type: ignore[misc]
+        outcomes.append(project.session().verdicts("int8", "drift")[0].outcome)
+        if outcomes[-1] is Outcome.FAIL:
+            break
+        project.accept(replace(REQUEST, override=f"night {night}"))
+    assert outcomes[0] is Outcome.PASS
+    assert outcomes[-1] is Outcome.FAIL
+
+
+def test_a_segment_of_the_baseline_that_vanished_is_an_error(project: Project) -> None:
+    project.accept()
+    lines = (project.folder / "data.csv").read_text().replace(",b,", ",a,")
+    (project.folder / "data.csv").write_text(lines)
+    session = project.session()
+    items = {item.name: item for item in session.items()}
+    gone = session.verdict(items["int8::accuracy[group:b]"])
+    assert gone.outcome is Outcome.ERROR
+    assert "stands in the accepted baseline and is not in the data" in gone.reason
+
+
+def test_quantile_edges_freeze_into_the_baseline(project: Project) -> None:
+    project.accept()
+    before = {item.name for item in project.session().items() if item.segment and item.segment.segmentation == "size"}
+    lines = (project.folder / "data.csv").read_text().splitlines()
+    grown = [lines[0], *(f"{line.rpartition(',')[0]},{int(line.rpartition(',')[2]) + 500}" for line in lines[1:])]
+    (project.folder / "data.csv").write_text("\n".join(grown) + "\n")
+    after = {item.name for item in project.session().items() if item.segment and item.segment.segmentation == "size"}
+    assert after == before
+
+
+def test_a_damaged_baseline_says_what_to_do(project: Project) -> None:
+    project.accept()
+    (project.folder / "baselines" / "recorded" / "int8.json").write_text('{"format": 1}')
+    with pytest.raises(BaselineError, match="restore it from version control"):
+        project.session().baseline("int8")

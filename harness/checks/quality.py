@@ -25,6 +25,7 @@ from harness.checks.recall import Recalled, recall
 from harness.checks.scored import ScoreEvaluator
 from harness.checks.table import Evaluator
 from harness.checks.trust import distrust, error_everywhere, invalid_everywhere, with_failures
+from harness.checks.units import UnitEvaluator
 from harness.checks.whole_set import AurocEvaluator, StatisticEvaluator
 from harness.core.models import Task
 from harness.core.outcome import Outcome
@@ -32,7 +33,7 @@ from harness.core.segment import SegmentRule
 from harness.core.units import Change
 from harness.core.verdict import Verdict
 from harness.errors import MeasurementError, UsageError
-from harness.metrics.metric import MeanMetric, Metric, MetricInfo, RankStatistic, Statistic, WholeMetric
+from harness.metrics.metric import MeanMetric, Metric, MetricInfo, RankStatistic, Statistic, UnitMetric, WholeMetric
 
 ENOUGH_POWER = 0.80
 """A gate through which a model that lost nothing passes less often is underpowered."""
@@ -133,20 +134,21 @@ class QualityCheck:
         """The estimator that fits the metric; `MeasurementError` when metric, task and outputs do not fit."""
         targets = material.examples.targets
         assert targets is not None
-        relative = self.parameters.max_drop.unit == "%rel"
+        found = self._evaluator(original, candidate, targets, material.examples.clusters)
+        units = self.metric.units(targets) if isinstance(self.metric, UnitMetric) else None
+        return found if units is None else UnitEvaluator(found, units)
+
+    def _evaluator(
+        self, original: Outputs | Recalled, candidate: Outputs, targets: Targets, clusters: NDArray[np.int32] | None
+    ) -> Evaluator:
+        relative, level = self.parameters.max_drop.unit == "%rel", self.parameters.level
         if isinstance(self.metric, MeanMetric):
+            before = original.scores(self.metric, targets) if isinstance(original, Recalled) else self.metric.scores(original, targets)
             return mean_evaluator(
-                self.metric.info,
-                original.scores(self.metric, targets) if isinstance(original, Recalled) else self.metric.scores(original, targets),
-                self.metric.scores(candidate, targets),
-                material.examples.clusters,
-                relative=relative,
-                level=self.parameters.level,
+                self.metric.info, before, self.metric.scores(candidate, targets), clusters, relative=relative, level=level
             )
-        before = original.statistic(self.metric, targets) if isinstance(original, Recalled) else self.metric.prepare(original, targets)
-        return whole_evaluator(
-            self.metric, before, self.metric.prepare(candidate, targets), material.examples.clusters, relative, self.parameters.level
-        )
+        prepared = original.statistic(self.metric, targets) if isinstance(original, Recalled) else self.metric.prepare(original, targets)
+        return whole_evaluator(self.metric, prepared, self.metric.prepare(candidate, targets), clusters, relative, level)
 
     def power(self, n: int, segment_margin: object | None, flip_rate: float | None) -> PowerNote | None:
         """See `Check.power`; said for right-or-wrong metrics with a margin in points."""

@@ -6,7 +6,7 @@ import sys
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point of the console script. Exit status 2 with one sentence for what is wrong, 130 for Ctrl-C; never a traceback for either."""
+    """Entry point of the console script: one sentence and status 2 for what is wrong, 130 for Ctrl-C; a traceback for neither."""
     # Late: importing the package costs nothing, so that its parts can be used without building the commands.
     from harness.cli.app import app  # noqa: PLC0415
     from harness.cli.ending import ending  # noqa: PLC0415

@@ -14,6 +14,7 @@ from harness.cli.console import draw, plain_table, say
 from harness.cli.finding import candidates_in, find_suite
 from harness.cli.progress import progress_for
 from harness.cli.reporting import result_of
+from harness.cli.units import Units
 from harness.core.run import SuiteRecord
 from harness.core.suite import Suite
 from harness.core.units import format_bytes
@@ -31,9 +32,7 @@ def accept_suite(wanted: str, candidates: Sequence[str], *, note: str, who: str 
         raise UsageError("an acceptance needs a note: say with --note what changed and why it is accepted")
     suite = find_suite(wanted)
     person = who or default_person()
-    done = accept(
-        suite, note=note, who=person, candidates=candidates, override=override, golden=golden, progress=progress_for(quiet=False)
-    )
+    done = accept(suite, note=note, who=person, candidates=candidates, override=override, golden=golden, progress=progress_for(quiet=False))
     for one in done:
         baseline = one.baseline
         repinned = ", and pinned as golden" if baseline.golden == baseline.accepted else ""
@@ -42,8 +41,8 @@ def accept_suite(wanted: str, candidates: Sequence[str], *, note: str, who: str 
             say(f"  {_near(path)} ({format_bytes(path.stat().st_size)})")
         if one.left_out:
             say(
-                f"  the per-example outcomes take {format_bytes(one.outcomes_bytes)}, more than the {format_bytes(LARGEST_OUTCOMES)} that are "
-                "kept beside a baseline, and were left out: --without-original and drift cannot use this baseline; "
+                f"  the per-example outcomes take {format_bytes(one.outcomes_bytes)}, and at most {format_bytes(LARGEST_OUTCOMES)} "
+                "are kept beside a baseline: they were left out, and neither --without-original nor drift can use this baseline; "
                 "docs/ci.md says where else to keep them"
             )
     say("commit these files: they are what later runs are compared with")
@@ -56,12 +55,17 @@ def show_suite(wanted: str, candidates: Sequence[str]) -> None:
         say(f"{suite.name}/{baseline.candidate}")
         for name, acceptance in (("accepted", baseline.accepted), ("golden", baseline.golden)):
             say(f"  {name}: {_about(acceptance)}")
-        say(f"  accepted {len(baseline.history):,} times; data {', '.join(f'{check} {print_[:12]}' for check, print_ in baseline.data.items())}")
+        data = ", ".join(f"{check} {fingerprint[:12]}" for check, fingerprint in baseline.data.items())
+        say(f"  accepted {len(baseline.history):,} times; data of {data}")
         kept = baseline.outcomes
         say("  per-example outcomes: " + (f"kept, {max(len(o.values) for o in kept.values()):,} examples" if kept else "not kept"))
         accepted = baseline.accepted
+        unit = Units(suite)
         names = sorted(accepted.outcomes, key=lambda name: -accepted.drops.get(name, float("-inf")))
-        rows = [(name, accepted.outcomes[name], _drop(accepted.drops.get(name)), _drop(baseline.golden.drops.get(name))) for name in names]
+        rows = [
+            (name, accepted.outcomes[name], unit(name, accepted.drops.get(name)), unit(name, baseline.golden.drops.get(name)))
+            for name in names
+        ]
         draw(plain_table(("item", "outcome", ">accepted drop", ">golden drop"), rows))
         say()
 
@@ -73,7 +77,7 @@ def diff_suite(wanted: str, candidates: Sequence[str], folder: Path | None, *, s
     for baseline in found:
         say(f"{suite.name}/{baseline.candidate}: accepted {baseline.accepted.when} by {baseline.accepted.who} → {now}")
         verdicts = {v.item_name: v for v in record.verdicts if v.candidate == baseline.candidate}
-        rows = _moves(baseline.accepted, verdicts)
+        rows = _moves(baseline.accepted, verdicts, Units(suite))
         if not rows:
             say("  nothing to compare: neither has a drop\n")
             continue
@@ -116,7 +120,7 @@ def _now(suite: Suite, candidates: Sequence[str], folder: Path | None, *, stored
     return judge(suite, candidates=candidates), "stored evidence"
 
 
-def _moves(accepted: Acceptance, verdicts: dict[str, Verdict]) -> list[tuple[str, ...]]:
+def _moves(accepted: Acceptance, verdicts: dict[str, Verdict], unit: Units) -> list[tuple[str, ...]]:
     found = []
     for name in dict.fromkeys((*accepted.outcomes, *accepted.drops, *verdicts)):
         before, verdict = accepted.drops.get(name), verdicts.get(name)
@@ -128,19 +132,15 @@ def _moves(accepted: Acceptance, verdicts: dict[str, Verdict]) -> list[tuple[str
         found.append((name, before, after, change, accepted.outcomes.get(name, "new"), outcome))
     # What cannot be compared comes first: something appeared or vanished.
     found.sort(key=lambda row: (row[3] is not None, -abs(row[3] or 0.0)))
-    return [(name, _drop(before), _drop(after), _drop(change, sign=True), old, new) for name, before, after, change, old, new in found]
+    return [
+        (name, unit(name, before), unit(name, after), unit(name, change, sign=True), old, new)
+        for name, before, after, change, old, new in found
+    ]
 
 
 def _about(acceptance: Acceptance) -> str:
     override = f" (overridden: {acceptance.overridden})" if acceptance.overridden else ""
     return f"{acceptance.when} by {acceptance.who}: {acceptance.note or 'no note'}{override}"
-
-
-def _drop(value: float | None, *, sign: bool = False) -> str:
-    """In the metric's own unit: a fraction for shares."""
-    if value is None or value != value:
-        return "–"
-    return f"{value:+.4f}" if sign else f"{value:.4f}"
 
 
 def _near(path: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 NARROWEST = 80
@@ -47,7 +48,7 @@ def draw(table: Any) -> None:
     say("\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n"))
 
 
-def plain_table(columns: tuple[str, ...], rows: list[tuple[str, ...]], title: str = "") -> Any:
+def plain_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], title: str = "") -> Any:
     """A table of texts; columns after the first whose name starts with `>` are aligned to the right."""
     from rich import box  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415

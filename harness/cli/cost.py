@@ -50,8 +50,14 @@ class Cost:
     def lines(self) -> list[str]:
         """The same for people."""
         stored = sum(task.stored for task in self.tasks)
-        parts = [f"{task.model} {task.calls - task.stored:,} on {task.data}{_note(task)}" for task in self.tasks if task.calls > task.stored]
-        lines = [f"{self.calls:,} model calls" + (f" ({', '.join(parts)})" if parts else "") + (f"; {stored:,} are stored already" if stored else "")]
+        parts = [
+            f"{task.model} {task.calls - task.stored:,} on {task.data}{_note(task)}" for task in self.tasks if task.calls > task.stored
+        ]
+        lines = [
+            f"{self.calls:,} model calls"
+            + (f" ({', '.join(parts)})" if parts else "")
+            + (f"; {stored:,} are stored already" if stored else "")
+        ]
         if self.recorded:
             lines.append(f"recorded, so no model is run: {', '.join(self.recorded)}")
         if self.made:
@@ -62,7 +68,12 @@ class Cost:
 
     def document(self) -> dict[str, Any]:
         """The same for machines."""
-        return {"model_calls": self.calls, "tasks": [asdict(task) for task in self.tasks], "weighed": list(self.measured), "made": list(self.made)}
+        return {
+            "model_calls": self.calls,
+            "tasks": [asdict(task) for task in self.tasks],
+            "weighed": list(self.measured),
+            "made": list(self.made),
+        }
 
 
 def cost_of(session: Session, candidates: Sequence[str], cache: Path) -> Cost:

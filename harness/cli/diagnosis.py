@@ -59,7 +59,9 @@ def _machine() -> Iterator[str]:
 
 
 def _libraries() -> Iterator[str]:
-    names = dict.fromkeys(_name(line) for line in requires(_DISTRIBUTION) or () if "extra ==" not in line) if _installed(_DISTRIBUTION) else {}
+    names = (
+        dict.fromkeys(_name(line) for line in requires(_DISTRIBUTION) or () if "extra ==" not in line) if _installed(_DISTRIBUTION) else {}
+    )
     for name in names or dict.fromkeys(("numpy", "pyarrow", "pydantic", "onnxruntime")):
         yield f"{name} {_version(name)}"
     yield f"execution providers of ONNX Runtime: {', '.join(_providers()) or 'none'}"
@@ -68,10 +70,18 @@ def _libraries() -> Iterator[str]:
 def _extras() -> Iterator[str]:
     for extra in _EXTRAS:
         marker = f'extra == "{extra}"'
-        wanted = [_name(line) for line in (requires(_DISTRIBUTION) if _installed(_DISTRIBUTION) else None) or () if marker in line.replace("'", '"')]
+        wanted = [
+            _name(line)
+            for line in (requires(_DISTRIBUTION) if _installed(_DISTRIBUTION) else None) or ()
+            if marker in line.replace("'", '"')
+        ]
         missing = [name for name in wanted if _version(name) == "not installed"]
         have = ", ".join(f"{name} {_version(name)}" for name in wanted if name not in missing)
-        yield f"[{extra}] " + ("installed" if not missing else f"not installed: {', '.join(missing)} missing") + (f" ({have})" if have else "")
+        yield (
+            f"[{extra}] "
+            + ("installed" if not missing else f"not installed: {', '.join(missing)} missing")
+            + (f" ({have})" if have else "")
+        )
 
 
 def _kinds(trouble: list[str]) -> Iterator[str]:

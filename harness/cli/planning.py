@@ -126,7 +126,15 @@ def _document(plan: Plan) -> dict[str, Any]:
 
 def _item(item: Item) -> dict[str, Any]:
     note = item.power
-    facts = {"margin": None, "power": None, "provable": None, "detectable": None, "needed": None, "can_pass": None, "assumed_flip_rate": None}
+    facts = {
+        "margin": None,
+        "power": None,
+        "provable": None,
+        "detectable": None,
+        "needed": None,
+        "can_pass": None,
+        "assumed_flip_rate": None,
+    }
     if note is not None:
         facts = {key: value for key, value in asdict(note).items() if key != "n"}
     return {

@@ -13,14 +13,17 @@ from harness.api.judging import judge_session, skipped_record
 from harness.cli.console import colourful, say, tell, width
 from harness.cli.finding import Found, candidates_in, find_suites
 from harness.cli.progress import progress_for
-from harness.cli.status import status_of
-from harness.core.outcome import Outcome
+from harness.cli.status import blocks, status_of
 from harness.core.run import RunRecord, SuiteRecord
 from harness.core.suite import Suite
 from harness.engine.session import Session
 from harness.engine.tools import Options
 from harness.errors import HarnessError
 from harness.report import failure_block, suite_text
+from harness.report.standing import worst_first
+
+_BLOCKS = 10
+"""Verdicts of a suite that are explained in the terminal, worst first."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +93,12 @@ def _show(judged: Judged, request: Request) -> None:
         return
     if not request.quiet:
         say(suite_text(record, width=width(), colour=colourful()))
-    for verdict in record.verdicts:
-        unproven = request.strict and verdict.outcome is Outcome.INCONCLUSIVE and verdict.expected is None
-        if verdict.blocks or unproven:
-            say()
-            say(failure_block(verdict))
+    blocking = [verdict for verdict in worst_first(record.verdicts) if blocks(verdict, strict=request.strict)]
+    for verdict in blocking[:_BLOCKS]:
+        say()
+        say(failure_block(verdict))
+    if len(blocking) > _BLOCKS:
+        say(f"\n{len(blocking) - _BLOCKS:,} more verdicts block; the report shows them all")
     for warning in record.warnings:
         tell(f"warning: {record.suite}: {warning}")
     say()

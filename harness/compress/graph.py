@@ -109,6 +109,11 @@ def tidy(model: ModelProto) -> ModelProto:
     return model
 
 
+def all_nodes(model: ModelProto) -> tuple[Any, ...]:
+    """Every node, those of inner graphs (If, Loop) included."""
+    return tuple(_nodes(model.graph))
+
+
 def array_of(tensor: Any) -> NDArray[Any]:
     """The values of an initializer."""
     from onnx import numpy_helper

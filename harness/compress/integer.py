@@ -42,11 +42,42 @@ def prepared(model: ModelProto, scratch: Path) -> ModelProto:
     return graph.tidy(graph.read(after))
 
 
+def with_own_factors(model: ModelProto) -> ModelProto:
+    """Gives Gemm nodes that share their transposed weight with others an untransposed copy of it; returns the same model.
+
+    The dynamic quantizer transposes such a weight in place once per node, taking for granted that no other node uses it:
+    two layers with tied weights, or a head tied to an embedding, would silently compute nonsense.
+    """
+    from onnx import numpy_helper
+
+    tensors = graph.initializers(model)
+    shared = {weight.name for weight in graph.weights(model) if len(weight.uses) > 1}
+    for node in model.graph.node:
+        flags = [attribute for attribute in node.attribute if attribute.name == "transB" and attribute.i]
+        if node.op_type != "Gemm" or not flags or node.input[1] not in shared:
+            continue
+        name = f"{node.input[1]}_transposed"
+        if name not in tensors:
+            tensors[name] = numpy_helper.from_array(graph.array_of(tensors[node.input[1]]).T.copy(), name)
+            model.graph.initializer.append(tensors[name])
+        node.input[1] = name
+        flags[0].i = 0
+    used = {name for node in graph.all_nodes(model) for name in node.input} | {entry.name for entry in model.graph.output}
+    for name in shared - used:
+        model.graph.initializer.remove(tensors[name])
+    return model
+
+
 def quantize_dynamic(model: ModelProto, parameters: QuantizeParameters, excluded: frozenset[str], scratch: Path) -> ModelProto:
-    """8-bit weights; activations are quantized batch by batch when the model runs."""
+    """8-bit weights; activations are quantized batch by batch when the model runs.
+
+    Call it on the result of `with_own_factors`. The quantizer first turns each Gemm into a MatMul of another name, so
+    both names are excluded.
+    """
     from onnxruntime.quantization import QuantType
     from onnxruntime.quantization import quantize_dynamic as ort_dynamic
 
+    renamed = {f"{node.name}_MatMul" for node in model.graph.node if node.op_type == "Gemm" and node.name in excluded}
     source, target = scratch / "source.onnx", scratch / "dynamic.onnx"
     graph.write(model, source)
     with _quiet("quantize dynamically"):
@@ -55,7 +86,7 @@ def quantize_dynamic(model: ModelProto, parameters: QuantizeParameters, excluded
             str(target),
             per_channel=parameters.per == "channel",
             weight_type=QuantType.QInt8 if parameters.weights == "s8" else QuantType.QUInt8,
-            nodes_to_exclude=sorted(excluded),
+            nodes_to_exclude=sorted(excluded | renamed),
             use_external_data_format=model.ByteSize() > graph.LARGEST_FILE,
         )
     return graph.tidy(graph.read(target))

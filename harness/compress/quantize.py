@@ -52,6 +52,8 @@ def _weights(model: ModelProto, source: Path, target: Path, parameters: Quantize
 
 def _integer(model: ModelProto, target: Path, parameters: QuantizeParameters, context: StepContext) -> StepReport:
     ready = integer.prepared(model, context.scratch)
+    if parameters.mode == "dynamic":
+        ready = integer.with_own_factors(ready)
     excluded = graph.excluded_nodes(ready, parameters.exclude)
     notes = []
     if parameters.mode == "static":

@@ -70,7 +70,9 @@ class Segmenter:
                 case ByProduct(of):
                     return _merge_small(self._by_product(spec.name, of, above), spec)
         except DataError as error:
-            raise error if spec.name in above else DataError(f"segments {spec.name!r}: {error}") from error
+            if str(error).startswith("segments "):  # of a part of this product
+                raise
+            raise DataError(f"segments {spec.name!r}: {error}") from error
 
     def _column(self, name: str) -> Coded:
         if name not in self._columns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -50,7 +51,7 @@ class ParquetTable:
     def column(self, name: str) -> pa.ChunkedArray:
         """One whole column."""
         self.require(name)
-        with self._open() as file:
+        with self._reading() as file:
             return self._cast(file.read(columns=[name], use_threads=True), [name]).column(0)
 
     def batches(self, columns: Sequence[str], size: int, start: int = 0) -> Iterator[pa.RecordBatch]:
@@ -60,7 +61,7 @@ class ParquetTable:
         firsts = self._first_rows()
         groups = [index for index in range(len(firsts) - 1) if firsts[index + 1] > start]
         skip = start - firsts[groups[0]] if groups else 0
-        with self._open() as file:
+        with self._reading() as file:
             for batch in file.iter_batches(batch_size=size, row_groups=groups, columns=list(dict.fromkeys(columns)), use_threads=False):
                 if skip >= batch.num_rows:
                     skip -= batch.num_rows
@@ -74,7 +75,7 @@ class ParquetTable:
             self.require(name)
         firsts = self._first_rows()
         found: dict[int, dict[str, Any]] = {}
-        with self._open() as file:
+        with self._reading() as file:
             for group, (first, end) in enumerate(pairwise(firsts)):
                 inside = sorted({row for row in rows if first <= row < end})
                 if inside:
@@ -87,8 +88,13 @@ class ParquetTable:
         wanted = pa.schema([self.schema.field(name) for name in columns])
         return chosen if chosen.schema.equals(wanted) else chosen.cast(wanted)
 
-    def _open(self) -> pq.ParquetFile:
-        return pq.ParquetFile(self.path, metadata=self._metadata, memory_map=True)
+    @contextmanager
+    def _reading(self) -> Iterator[pq.ParquetFile]:
+        try:
+            with pq.ParquetFile(self.path, metadata=self._metadata, memory_map=True, page_checksum_verification=True) as file:
+                yield file
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+            raise DataError(f"{self.path} is damaged ({error}); make it anew (a copy under .harness: harness clean)") from error
 
     def _first_rows(self) -> list[int]:
         sizes = (self._metadata.row_group(index).num_rows for index in range(self._metadata.num_row_groups))

@@ -22,7 +22,7 @@ GROUP_BYTES = 32 * 2**20
 
 def write_batches(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
     """Write `batches` (all of `schema`) to `path`, one row group per 65,536 rows or 32 MiB."""
-    with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as writer:
+    with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1, write_page_checksum=True) as writer:
         waiting: list[pa.RecordBatch] = []
         for batch in batches:
             waiting.append(batch)

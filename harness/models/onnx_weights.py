@@ -97,7 +97,7 @@ def _tensors(graphs: list[Any], nodes: list[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _plain(nodes: list[Any], tensors: Mapping[str, Any]) -> Iterator[_Count]:
-    described = {name for node in nodes for place in _DESCRIBING.get(node.op_type, ((), {}))[0] for name in [_input(node, place)]}
+    described = {_input(node, place) for node in nodes for place in _DESCRIBING.get(node.op_type, ((), {}))[0]} | _multiplied_scales(nodes)
     packed = {name for node in nodes if node.op_type == _PACKED for name in node.input[1:5]}
     biases = {_input(node, _BIASES[node.op_type]) for node in nodes if node.op_type in _BIASES}
     zero_points = _zero_points(nodes)
@@ -110,6 +110,13 @@ def _plain(nodes: list[Any], tensors: Mapping[str, Any]) -> Iterator[_Count]:
         values = numpy_helper.to_array(tensor)
         point = tensors.get(zero_points.get(name, ("", None))[0])
         yield _Count(values.size, _non_zero(values, point, zero_points.get(name, ("", None))[1]), bits)
+
+
+def _multiplied_scales(nodes: list[Any]) -> set[str]:
+    """Scales of weights in dynamic quantisation: plain factors of the scale that DynamicQuantizeLinear found for the input."""
+    dynamic = {node.output[1] for node in nodes if node.op_type == "DynamicQuantizeLinear"}
+    products = [node.input for node in nodes if node.op_type == "Mul" and dynamic & set(node.input)]
+    return {name for inputs in products for name in inputs}
 
 
 def _zero_points(nodes: list[Any]) -> dict[str, tuple[str, int | None]]:

@@ -12,13 +12,16 @@ from harness.models.files import existing
 from harness.models.parameters import OutputsParameters
 from harness.ports.model import Model
 
+RECORDING = "file of recorded outputs"
+"""What messages call the file."""
+
 
 class RecordedAdapter:
     """The kind `outputs`. Nothing is run: the observer reads the file."""
 
     def files(self, parameters: OutputsParameters, root: Path) -> tuple[Path, ...]:
         """The recording."""
-        return (existing(parameters.path, root, "file of recorded outputs"),)
+        return (existing(parameters.path, root, RECORDING),)
 
     def modules(self, parameters: OutputsParameters) -> tuple[str, ...]:
         """None."""

@@ -14,8 +14,10 @@ from harness.core.models import ModelSpec, OutputSpec, OutputType
 from harness.core.units import parse_bytes
 from harness.errors import ModelError
 from harness.models.answer import Answer
+from harness.models.files import existing
 from harness.models.interpretation import UNNAMED, Interpretation
 from harness.models.parameters import OutputsParameters
+from harness.models.recorded import RECORDING
 from harness.models.recording import aligned, as_text
 from harness.ports.data import Dataset
 from harness.ports.model import Chunk
@@ -69,6 +71,7 @@ def recorded_peak_memory(parameters: OutputsParameters, root: Path, dataset: Dat
 def _read(
     parameters: OutputsParameters, root: Path, dataset: Dataset, declared: OutputSpec, completed: OutputSpec, warn: Callable[[str], None]
 ) -> Answer:
+    existing(parameters.path, root, RECORDING)
     names = _columns(parameters, declared)
     columns = aligned(parameters, root, dataset, names, warn)
     interpret = Interpretation(declared, completed)

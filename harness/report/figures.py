@@ -93,7 +93,7 @@ def change(original: float | None, candidate: float | None) -> str | None:
     percent = (after / before - 1) * 100
     if abs(percent) >= BEYOND_READING:
         return None
-    decimals = 0 if abs(percent) >= 10 else 1
+    decimals = 0 if round(abs(percent), 6) >= 10 else 1
     return ("+" if round(percent, decimals) > 0 else "") + number(percent, decimals) + " %"
 
 

@@ -12,7 +12,7 @@ from harness.core.run import RunRecord, SuiteRecord
 from harness.core.verdict import Verdict
 from harness.report.conclusion import group_headline, group_leader, headline
 from harness.report.extras import ReportExtras
-from harness.report.figures import figure_row, footprint_table
+from harness.report.figures import FigureRow, figure_row, footprint_table
 from harness.report.material import Material
 from harness.report.numbers import texts
 from harness.report.standing import Standing, standing_of, word_of
@@ -141,14 +141,15 @@ def _because(verdict: Verdict, wanted: bool) -> list[str]:
         return []
     announced = f" Announced in the suite: {escaped(verdict.expected, 300)}" if verdict.expected is not None else ""
     lines = [f"- {code(verdict.item_name)}: {escaped(verdict.reason, 400)}{announced}"]
-    missed = [figure_row(figure) for figure in verdict.figures if figure.met is False]
-    lines += [
-        f"  - {escaped(row.name)}: {escaped(row.original or _EMPTY)} → {escaped(row.candidate or _EMPTY)}, limit {escaped(row.limit or _EMPTY)}"
-        for row in missed[:6]
-    ]
+    lines += [f"  - {_limit(row)}" for row in (figure_row(figure) for figure in verdict.figures if figure.met is False)][:7]
     if verdict.worst_examples:
         lines.append("  - worst examples: " + ", ".join(code(example.id, 60) for example in verdict.worst_examples[:5]))
     return lines
+
+
+def _limit(row: FigureRow) -> str:
+    values = f"{escaped(row.original or _EMPTY)} → {escaped(row.candidate or _EMPTY)}"
+    return f"{escaped(row.name)}: {values}, limit {escaped(row.limit or _EMPTY)}"
 
 
 def _warnings(record: SuiteRecord) -> list[str]:

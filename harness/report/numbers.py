@@ -104,7 +104,7 @@ class Texts:
 def texts(comparison: Comparison) -> Texts:
     """Every number of a comparison, with decimals that fit its uncertainty."""
     unit = unit_of(comparison)
-    drop, low, high, margin = _scaled(comparison, unit.factor)
+    drop, low, high, margin = scaled(comparison, unit.factor)
     decimals = _decimals(unit, drop, low, high, margin)
     share = is_share(comparison)
     value_decimals = (
@@ -124,7 +124,7 @@ def texts(comparison: Comparison) -> Texts:
     )
 
 
-def _scaled(comparison: Comparison, factor: float) -> list[float | None]:
+def scaled(comparison: Comparison, factor: float) -> list[float | None]:
     """Drop, low, high and margin as displayed."""
     found = (known(v) for v in (comparison.drop.value, comparison.drop.low, comparison.drop.high, comparison.margin))
     return [None if v is None else known(v * factor) for v in found]
@@ -144,15 +144,13 @@ def _decimals(unit: Unit, value: float | None, low: float | None, high: float | 
 
 
 def _value(value: float | None, share: bool, decimals: int) -> str | None:
-    finite = known(value)
-    if finite is None:
+    shown = known(None if value is None else value * (100 if share else 1))
+    if shown is None:
         return None
-    return number(finite * 100, decimals) + " %" if share else number(finite, decimals)
+    return number(shown, decimals) + (" %" if share else "")
 
 
 def _interval(estimate: Estimate, share: bool, decimals: int) -> str | None:
-    low, high = known(estimate.low), known(estimate.high)
-    if low is None or high is None:
-        return None
     factor = 100 if share else 1
-    return f"{number(low * factor, decimals)} to {number(high * factor, decimals)}"
+    low, high = (known(None if v is None else v * factor) for v in (estimate.low, estimate.high))
+    return None if low is None or high is None else f"{number(low, decimals)} to {number(high, decimals)}"

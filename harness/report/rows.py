@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.core.verdict import Verdict
 from harness.report.figures import FigureRow, figure_row
-from harness.report.numbers import known, texts
+from harness.report.numbers import known, scaled, texts
 from harness.report.standing import Standing, standing_of, word_of
 from harness.report.text import one_line
 
@@ -76,13 +76,12 @@ def _numbers(verdict: Verdict, words: dict[str, Words]) -> dict[str, Any]:
     if comparison is None:
         return {}
     found = texts(comparison)
-    factor = found.unit.factor
-    drop = [known(v) for v in (comparison.drop.value, comparison.drop.low, comparison.drop.high, comparison.margin)]
+    drop = scaled(comparison, found.unit.factor)
     return {
         "n": comparison.n,
         "o": known(comparison.original.value),
         "a": known(comparison.candidate.value),
-        "d": [None if v is None else round(v * factor, 6) for v in drop],
+        "d": [None if v is None else round(v, 6) for v in drop],
         "to": found.original,
         "ta": found.candidate,
         "td": found.drop,

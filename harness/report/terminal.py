@@ -73,7 +73,9 @@ def _figure_lines(verdict: Verdict) -> list[str]:
         if figure.limit is None:
             continue
         row = figure_row(figure)
-        lines.append(f"{one_line(row.name)}: {row.original or '–'} → {row.candidate or '–'}, limit {one_line(figure.limit)}: {row.met_word}")
+        lines.append(
+            f"{one_line(row.name)}: {row.original or '–'} → {row.candidate or '–'}, limit {one_line(figure.limit)}: {row.met_word}"
+        )
     return lines[:6]
 
 

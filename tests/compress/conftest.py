@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,8 +82,9 @@ def languages(tmp_path_factory: pytest.TempPathFactory) -> Net:
 
 
 @pytest.fixture(params=["digits", "survey", "languages"])
-def net(request: pytest.FixtureRequest) -> Iterator[Net]:
-    yield request.getfixturevalue(request.param)
+def net(request: pytest.FixtureRequest) -> Net:
+    found: Net = request.getfixturevalue(request.param)
+    return found
 
 
 def signal_to_noise(original: NDArray[Any], made: NDArray[Any]) -> float:

@@ -29,6 +29,8 @@ def tensors(path: Path) -> dict[str, Any]:
 def integers(tensor: Any) -> NDArray[np.int64]:
     """The integers of a packed tensor: little end first, two's complement."""
     bits, count = BITS[tensor.data_type], int(np.prod(tensor.dims))
+    if not tensor.raw_data:
+        return np.array(tensor.int32_data, np.int64).reshape(tuple(tensor.dims))
     raw = np.frombuffer(tensor.raw_data, np.uint8)
     if tensor.data_type == onnx.TensorProto.UINT8:
         return raw.astype(np.int64).reshape(tuple(tensor.dims))

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.data.cache import CopyFolder
-from harness.errors import StoreError
+from harness.errors import DataError, StoreError
 from tests.data.helpers import opener, rows, spec, write
 
 MAKE_SLOWLY = """
@@ -109,3 +109,14 @@ def test_copies_of_equal_files_are_shared(tmp_path: Path) -> None:
         write(tmp_path / name, "id\n1\n")
         assert rows(opener(tmp_path).open(spec(name), tmp_path)) == [{"id": "1"}]
     assert len(list((tmp_path / ".harness" / "data").glob("*.parquet"))) == 1
+
+
+def test_a_copy_whose_pages_are_damaged_is_noticed(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", "id,x\n" + "".join(f"{number},{number**3}\n" for number in range(5_000)))
+    opener(tmp_path).open(spec("a.csv"), tmp_path)
+    (copy,) = (tmp_path / ".harness" / "data").glob("*.parquet")
+    content = bytearray(copy.read_bytes())
+    content[2_000] ^= 0xFF
+    copy.write_bytes(content)
+    with pytest.raises(DataError, match=r"data 'test' \(a.csv\): .*\.parquet is damaged .*harness clean"):
+        opener(tmp_path).open(spec("a.csv"), tmp_path)

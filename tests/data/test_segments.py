@@ -52,6 +52,17 @@ def test_values_come_in_order_and_missing_comes_last(tmp_path: Path) -> None:
     assert numbers.sizes().tolist() == [1, 1, 1]
 
 
+def test_a_fault_of_a_part_is_told_once(tmp_path: Path) -> None:
+    specs = (SegmentationSpec("p", ByProduct(("n",))), SegmentationSpec("n", ByBins("c", edges=(0,))))
+    with pytest.raises(DataError, match="^segments 'n': column 'c' must hold numbers"):
+        segment(tmp_path, {"c": ["x"]}, *specs)
+
+
+def test_durations_are_no_segments(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"column 'c' holds duration\[s\], which cannot be written as text"):
+        values_of(tmp_path, {"c": pa.array([1, 2], pa.duration("s"))}, ByColumn("c"))
+
+
 def test_lists_are_no_segments(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"segments 's': column 'c' holds list<"):
         values_of(tmp_path, {"c": [[1], [2]]}, ByColumn("c"))

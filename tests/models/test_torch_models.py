@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness.core.models import InputSpec, OutputSpec, OutputType, Task
-from harness.errors import ModelError
+from harness.errors import HarnessError, ModelError
+from harness.models.parameters import TorchParameters
+from harness.models.torch_model import TorchAdapter
 from tests.models.fakes import BIAS, WEIGHTS, MemoryDataset, expected_linear, gathered, module, observer, torch_spec
 
 torch = pytest.importorskip("torch")
@@ -60,6 +64,21 @@ def numbers() -> MemoryDataset:
     return MemoryDataset({"id": [f"e{row}" for row in range(70)], "u": u, "v": v, "y": ["a"] * 70})
 
 
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Loading in this process, which forgets the suite's modules afterwards."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name in ("net", "absent"):
+            del sys.modules[name]
+
+
+def load(root: Path, **parameters: object) -> object:
+    return TorchAdapter().load(TorchParameters.model_validate(parameters), root)
+
+
 def matrix(dataset: MemoryDataset) -> np.ndarray:
     return np.stack([dataset.table[name].to_numpy() for name in ("u", "v")], axis=1)
 
@@ -100,11 +119,12 @@ def test_outputs_are_found_by_name(root: Path, numbers: MemoryDataset, kind: str
         ({"linear.weight": torch.zeros(3, 5)}, r"does not fit the factory's model: size mismatch for linear\.weight"),
     ],
 )
-def test_weights_that_do_not_fit_name_the_keys(root: Path, numbers: MemoryDataset, keys: dict[str, torch.Tensor | None], message: str) -> None:
+@pytest.mark.usefixtures("here")
+def test_weights_that_do_not_fit_name_the_keys(root: Path, keys: dict[str, torch.Tensor | None], message: str) -> None:
     changed = {key: value for key, value in {**state(), **keys}.items() if value is not None}
     safetensors.save_file(changed, root / "net.safetensors")
     with pytest.raises(ModelError, match=message):
-        gathered(torch_spec(X, factory="net:build", weights="net.safetensors"), root, numbers)
+        load(root, factory="net:build", weights="net.safetensors")
 
 
 class _Evil:
@@ -138,10 +158,11 @@ def _spoil(kind: str, path: Path) -> None:
         ("missing", "other.safetensors", "there is no weights file"),
     ],
 )
-def test_weights_that_cannot_be_read(root: Path, numbers: MemoryDataset, kind: str, name: str, message: str) -> None:
+@pytest.mark.usefixtures("here")
+def test_weights_that_cannot_be_read(root: Path, kind: str, name: str, message: str) -> None:
     _spoil(kind, root / "net.safetensors")
     with pytest.raises(ModelError, match=message) as caught:
-        gathered(torch_spec(X, factory="net:build", weights=name), root, numbers)
+        load(root, factory="net:build", weights=name)
     assert "\n" not in str(caught.value)
     assert not list(root.glob("evil*"))
     assert not Path("evil-was-here").exists()
@@ -155,9 +176,10 @@ def test_weights_that_cannot_be_read(root: Path, numbers: MemoryDataset, kind: s
         ("net:nothing", "returned dict; it must return a torch.nn.Module"),
     ],
 )
-def test_a_factory_that_is_wrong(root: Path, numbers: MemoryDataset, factory: str, message: str) -> None:
-    with pytest.raises(ModelError, match=message):
-        gathered(torch_spec(X, factory=factory, weights="net.safetensors"), root, numbers)
+@pytest.mark.usefixtures("here")
+def test_a_factory_that_is_wrong(root: Path, factory: str, message: str) -> None:
+    with pytest.raises(HarnessError, match=message):
+        load(root, factory=factory, weights="net.safetensors")
 
 
 def test_a_device_that_is_not_there(root: Path, numbers: MemoryDataset) -> None:
@@ -183,7 +205,7 @@ class _Linear(torch.nn.Module):
 def _export(path: Path, *, dynamic: bool, scaled: bool = False) -> None:
     batch = torch.export.Dim.DYNAMIC if dynamic else None
     kwargs = {"scale": torch.ones(4)} if scaled else {}
-    shapes = {"x": {0: batch}, "scale": {0: batch} if scaled else None} if dynamic else None
+    shapes = {name: {0: batch} for name in ("x", *kwargs)} if dynamic else None
     torch.export.save(torch.export.export(_Linear().eval(), (torch.randn(4, 2),), kwargs, dynamic_shapes=shapes), path)
 
 
@@ -204,7 +226,7 @@ def test_an_exported_program_with_keyword_inputs(tmp_path: Path, numbers: Memory
 
 
 @pytest.mark.parametrize("place", ["data/sample_inputs/model.pt", "data/constants/opaque_obj_0", "data/aotinductor/model/code.so"])
-def test_a_program_with_something_to_run_in_it_is_refused(tmp_path: Path, numbers: MemoryDataset, place: str) -> None:
+def test_a_program_with_something_to_run_in_it_is_refused(tmp_path: Path, place: str) -> None:
     _export(tmp_path / "good.pt2", dynamic=True)
     with zipfile.ZipFile(tmp_path / "good.pt2") as good, zipfile.ZipFile(tmp_path / "bad.pt2", "w") as bad:
         for name in good.namelist():
@@ -212,15 +234,15 @@ def test_a_program_with_something_to_run_in_it_is_refused(tmp_path: Path, number
                 bad.writestr(name.replace("good/", "bad/", 1), good.read(name))
         bad.writestr(f"bad/{place}", pickle.dumps(_Evil()))
     with pytest.raises(ModelError, match=r"bad\.pt2 holds .*, which is not loaded"):
-        gathered(torch_spec(X, program="bad.pt2"), tmp_path, numbers)
+        load(tmp_path, program="bad.pt2")
     assert not list(tmp_path.glob("evil*"))
 
 
 @pytest.mark.parametrize("content", [b"not a program at all", b"PK\x03\x04 cut off"])
-def test_a_program_that_is_none(tmp_path: Path, numbers: MemoryDataset, content: bytes) -> None:
+def test_a_program_that_is_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "net.pt2").write_bytes(content)
     with pytest.raises(ModelError, match="is not an exported program"):
-        gathered(torch_spec(X, program="net.pt2"), tmp_path, numbers)
+        load(tmp_path, program="net.pt2")
 
 
 def test_text_without_a_step_says_what_to_do(root: Path) -> None:

@@ -45,9 +45,7 @@ comparisons = st.builds(
     notes=st.lists(text, max_size=2).map(tuple),
 )
 figures = st.builds(Figure, text, maybe(finite), maybe(finite), text, maybe(text), maybe(st.booleans()), maybe(finite), maybe(finite), text)
-segments = st.builds(
-    Segment, text, st.lists(st.tuples(text, text), min_size=1, max_size=3, unique_by=lambda pair: pair[0]).map(tuple)
-)
+segments = st.builds(Segment, text, st.lists(st.tuples(text, text), min_size=1, max_size=3, unique_by=lambda pair: pair[0]).map(tuple))
 verdicts = st.builds(
     Verdict,
     suite=st.just("suite"),
@@ -83,5 +81,7 @@ runs = st.builds(RunRecord, text, text, st.tuples(records), words)
 footprints = st.builds(
     Footprint, maybe(count), maybe(count), maybe(st.builds(Weights, count, count, count, finite)), maybe(finite), maybe(count)
 )
-flips = st.builds(FlipTable, text, count, count, count, count, st.lists(st.builds(Confusion, text, text, text, count), max_size=2).map(tuple), text)
+flips = st.builds(
+    FlipTable, text, count, count, count, count, st.lists(st.builds(Confusion, text, text, text, count), max_size=2).map(tuple), text
+)
 extras = st.builds(ReportExtras, st.lists(flips, max_size=2).map(tuple), st.dictionaries(text, footprints, max_size=2), text)

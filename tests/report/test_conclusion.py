@@ -62,9 +62,7 @@ def test_worst_first_puts_what_blocks_before_what_is_open_and_the_whole_before_i
 
 def test_a_lost_segment_is_the_headline() -> None:
     text = headline(record(whole(), bengali(), whole("int8")))
-    assert text == (
-        "int4 must not ship: accuracy[language:bn] dropped 12.2 points (90 % interval 8.9 to 15.6), margin 2; int8 may ship"
-    )
+    assert text == ("int4 must not ship: accuracy[language:bn] dropped 12.2 points (90 % interval 8.9 to 15.6), margin 2; int8 may ship")
 
 
 def test_more_findings_are_counted() -> None:

@@ -57,7 +57,9 @@ def test_a_noise_floor_is_no_basis_for_a_change() -> None:
 
 
 def test_models_side_by_side_the_original_first() -> None:
-    extras = ReportExtras(footprints={"int8": Footprint(250, weights=Weights(10, 9, 5, 8.0)), "original": Footprint(1000, weights=Weights(10, 10, 0, 32.0))})
+    extras = ReportExtras(
+        footprints={"int8": Footprint(250, weights=Weights(10, 9, 5, 8.0)), "original": Footprint(1000, weights=Weights(10, 10, 0, 32.0))}
+    )
     table = footprint_table(extras)
     assert table is not None
     assert table.header == ("On disk", "Parameters", "Non-zero", "Low precision")

@@ -12,7 +12,9 @@ from harness.core.estimate import Estimate
 from harness.report.numbers import Unit, number, texts, unit_of
 
 
-def comparison(drop: float, low: float | None, high: float | None, margin: float | None, margin_text: str = "", share: bool = False) -> Comparison:
+def comparison(
+    drop: float, low: float | None, high: float | None, margin: float | None, margin_text: str = "", share: bool = False
+) -> Comparison:
     original = Estimate(0.9, 0.88, 0.92)
     return Comparison("m", 400, original, Estimate(0.9 - drop), Estimate(drop, low, high), "by hand", margin, margin_text, share=share)
 

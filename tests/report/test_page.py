@@ -82,7 +82,11 @@ def test_nothing_is_asked_for_and_nothing_runs_but_the_page_s_own_script(record:
         for name in ("src", "href", "action", "srcset", "data"):
             if name in attributes:
                 assert attributes[name] == "data:," or str(attributes[name]).startswith("#")
-    assert [(tag, attributes.get("type")) for tag, attributes, _ in found.raw] == [("style", None), ("script", "application/json"), ("script", None)]
+    assert [(tag, attributes.get("type")) for tag, attributes, _ in found.raw] == [
+        ("style", None),
+        ("script", "application/json"),
+        ("script", None),
+    ]
     assert "url(" not in found.raw[0][2]
     assert "@import" not in found.raw[0][2]
 
@@ -124,7 +128,12 @@ def test_the_headline_stands_at_the_top_and_in_the_title() -> None:
     words = " ".join("".join(found.words).split())
     assert words.startswith("languages: int4 must not ship")
     assert "int4 must not ship: accuracy[language:bn] dropped 14.6 points (90 % interval 11.3 to 17.8), margin 2" in words
-    assert words.index("What blocks") < words.index("Expected failures") < words.index("Drops against the margin") < words.index("All verdicts")
+    assert (
+        words.index("What blocks")
+        < words.index("Expected failures")
+        < words.index("Drops against the margin")
+        < words.index("All verdicts")
+    )
 
 
 def test_every_verdict_is_in_the_data_worst_first() -> None:
@@ -161,7 +170,7 @@ def test_what_is_announced_shows_its_reason_and_figures_show_their_limits() -> N
     assert "gained, 0.4 %" in words
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(run=runs, extra=extras)
 def test_any_record_has_a_page(run: RunRecord, extra: ReportExtras) -> None:
     found = Page(page_text(Material(run, run.suites[0], extra)))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -128,9 +129,8 @@ def test_what_is_no_result_is_refused_in_one_sentence(tmp_path: Path, content: s
     path = tmp_path / "result.json"
     if content is not None:
         path.write_bytes(content.encode("utf-8", "surrogateescape"))
-    with pytest.raises(StoreError, match="(?s)") as caught:
+    with pytest.raises(StoreError, match=re.escape(said)) as caught:
         read_result(path)
-    assert said in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 

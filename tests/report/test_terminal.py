@@ -82,6 +82,7 @@ def test_rich_markup_in_a_name_is_shown_as_it_is() -> None:
 
 
 def test_the_terminal_pieces_load_no_template_engine_and_no_table_until_one_is_drawn() -> None:
-    code = "import sys; from harness.report import failure_block; print([m for m in ('rich', 'jinja2', 'sqlite3', 'numpy') if m in sys.modules])"
+    heavy = ("rich", "jinja2", "sqlite3", "numpy")
+    code = f"import sys; from harness.report import failure_block; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -8,30 +8,45 @@ from typing import Annotated
 import typer
 
 
-
 def init(
     original: Annotated[Path | None, typer.Argument(metavar="[ORIGINAL]", help="The original model, an ONNX file.")] = None,
     candidate: Annotated[Path | None, typer.Argument(metavar="[CANDIDATE]", help="The compressed model, an ONNX file.")] = None,
     data: Annotated[Path | None, typer.Argument(metavar="[DATA]", help="Examples with their right answers: csv, parquet, npz….")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="The suite file.  [default: suites/NAME.yaml]")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The suite file.  [default: suites/NAME.yaml]")
+    ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the suite.  [default: from the file names]")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; what is neither given nor unambiguous is an error.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a suite file that is already there.")] = False,
     target: Annotated[str | None, typer.Option("--target", metavar="COLUMN", help="The right answers.")] = None,
     id: Annotated[str | None, typer.Option("--id", metavar="COLUMN", help="What identifies an example.")] = None,
-    segment: Annotated[list[str] | None, typer.Option("--segment", metavar="COLUMN", help="Judge every value of this column; may be repeated.")] = None,
-    column: Annotated[list[str] | None, typer.Option("--column", metavar="COLUMN", help="A feature; repeat in the order of the model's input.")] = None,
+    segment: Annotated[
+        list[str] | None, typer.Option("--segment", metavar="COLUMN", help="Judge every value of this column; may be repeated.")
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option("--column", metavar="COLUMN", help="A feature; repeat in the order of the model's input.")
+    ] = None,
     text: Annotated[str | None, typer.Option("--text", metavar="COLUMN", help="The text a tokenizer reads.")] = None,
-    tokenizer: Annotated[Path | None, typer.Option("--tokenizer", metavar="FILE", help="A tokenizer.json.  [default: beside the model]")] = None,
+    tokenizer: Annotated[
+        Path | None, typer.Option("--tokenizer", metavar="FILE", help="A tokenizer.json.  [default: beside the model]")
+    ] = None,
     max_length: Annotated[int | None, typer.Option("--max-length", metavar="N", help="Tokens after which a text is cut.")] = None,
     task: Annotated[str | None, typer.Option("--task", help="binary, multiclass or regression.")] = None,
-    model_output: Annotated[str | None, typer.Option("--model-output", metavar="NAME", help="The model's output that holds the answer.")] = None,
-    output_type: Annotated[str | None, typer.Option("--output-type", metavar="TYPE", help="label, probabilities, logits, score or values.")] = None,
+    model_output: Annotated[
+        str | None, typer.Option("--model-output", metavar="NAME", help="The model's output that holds the answer.")
+    ] = None,
+    output_type: Annotated[
+        str | None, typer.Option("--output-type", metavar="TYPE", help="label, probabilities, logits, score or values.")
+    ] = None,
     label_file: Annotated[Path | None, typer.Option("--label-file", metavar="FILE", help="Line i is the label of index i.")] = None,
     labels: Annotated[str | None, typer.Option("--labels", metavar="A,B,…", help="The labels in the order of the model's output.")] = None,
     positive: Annotated[str | None, typer.Option("--positive", metavar="LABEL", help="The positive class of a binary task.")] = None,
-    outputs: Annotated[Path | None, typer.Option("--outputs", metavar="FILE", help="Recorded predictions of both models, one row per example.")] = None,
-    original_column: Annotated[str | None, typer.Option("--original-column", metavar="COLUMN", help="The original's predictions in it.")] = None,
+    outputs: Annotated[
+        Path | None, typer.Option("--outputs", metavar="FILE", help="Recorded predictions of both models, one row per example.")
+    ] = None,
+    original_column: Annotated[
+        str | None, typer.Option("--original-column", metavar="COLUMN", help="The original's predictions in it.")
+    ] = None,
     candidate_column: Annotated[
         list[str] | None, typer.Option("--candidate-column", metavar="COLUMN", help="A candidate's predictions in it; may be repeated.")
     ] = None,

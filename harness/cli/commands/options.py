@@ -17,7 +17,8 @@ Candidates = Annotated[
     typer.Option("--candidate", metavar="NAME", help="Only this candidate; may be given several times.", show_default=False),
 ]
 ReportFolder = Annotated[
-    Path | None, typer.Option("--report", metavar="DIR", help="Where reports are written.  [default: reports/ of the project]", show_default=False)
+    Path | None,
+    typer.Option("--report", metavar="DIR", help="Where reports are written.  [default: reports/ of the project]", show_default=False),
 ]
 NoReport = Annotated[bool, typer.Option("--no-report", help="Write no reports.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Every INCONCLUSIVE fails the run.")]

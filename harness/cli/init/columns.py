@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from harness import wiring
 from harness.core.suite import DataSpec
 from harness.errors import UsageError
+from harness.wiring.sessions import tools
 
 Sort = Literal["number", "text", "tensor", "other"]
 
@@ -69,7 +70,7 @@ def look_at_data(path: Path, project: wiring.Project) -> Data:
     if not path.is_file():
         raise UsageError(f"there is no data file {path}")
     parameters = wiring.registers().sources.get("file").parameters.model_validate({"path": str(path.resolve())})
-    dataset = wiring.tools(project).data.open(DataSpec("data", "file", parameters, None, None), Path.cwd())
+    dataset = tools(project).data.open(DataSpec("data", "file", parameters, None, None), Path.cwd())
     return Data(path, len(dataset), tuple(_look(name, dataset.column(name)) for name in dataset.columns))
 
 

@@ -1,0 +1,178 @@
+"""Which columns make which input tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+from harness.cli.init.columns import Column, Data
+from harness.cli.init.onnx_facts import Facts
+from harness.cli.init.questions import Questions
+from harness.cli.init.wishes import Wishes
+from harness.models.tokenization import COMPANIONS
+from harness.ports.model import Tensor
+
+_TEXT_NAMES = ("text", "sentence", "utterance", "document", "content", "query", "question", "body", "phrase", "review")
+_LONG = 8.0
+"""Mean characters from which a column of many values looks like text that a model reads."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One tensor and the columns it is made from; `comment` says what a person should check."""
+
+    tensor: str
+    columns: tuple[str, ...]
+    dtype: str | None = None
+    shape: tuple[int, ...] | None = None
+    tokenizer: Path | None = None
+    max_length: int | None = None
+    comment: str = ""
+
+
+def match_inputs(model: Facts, data: Data, taken: Collection[str], wishes: Wishes, questions: Questions) -> tuple[Input, ...]:
+    """One `Input` per tensor that the suite must declare; what cannot be matched is noted in `questions`."""
+    tokenizer = _tokenizer(model, wishes)
+    tensors = [tensor for tensor in model.inputs if not (tokenizer and tensor.name in COMPANIONS)]
+    matched = (_match(tensor, len(tensors), data, taken, tokenizer, wishes, questions) for tensor in tensors)
+    return tuple(found for found in matched if found is not None)
+
+
+def text_column(data: Data, taken: Collection[str], given: str | None, questions: Questions) -> str | None:
+    """The column of text that a model reads."""
+    possible = [c for c in data.columns if c.sort == "text" and c.name not in taken]
+    named = [c.name for c in possible if c.plain_name in _TEXT_NAMES]
+    long = [c.name for c in possible if c.characters >= _LONG and c.distinct > data.rows // 2]
+    best = named if len(named) == 1 else [name for name in named if name in long] or long or named
+    sure = len(named) == 1 or (not named and len(long) == 1)
+    choices = [c.name for c in possible] if given is None else list(data.names)
+    if not choices:
+        questions.miss(f"--text: the model reads text, and {data.path} has no column of text")
+        return None
+    first = best[0] if best else None
+    return questions.choose("--text", "Which column is the text that the model reads?", choices, given=given, best=first, sure=sure)
+
+
+def _match(
+    tensor: Tensor, count: int, data: Data, taken: Collection[str], tokenizer: Path | None, wishes: Wishes, questions: Questions
+) -> Input | None:
+    free = [column for column in data.columns if column.name not in taken]
+    if tokenizer is not None and (tensor.dtype or "").startswith("int") and _rank(tensor) in (2, None):
+        column = text_column(data, taken, wishes.text, questions)
+        return None if column is None else _tokens(tensor, column, tokenizer, wishes)
+    if (same := _same_name(tensor, free)) is not None:
+        return _single(tensor, same)
+    if tensor.dtype == "str":
+        column = text_column(data, taken, wishes.text, questions)
+        return None if column is None else _single(tensor, data[column])
+    if (tensors := _tensor_columns(tensor, free)) and count == 1:
+        return _image(tensor, tensors, questions)
+    if count == 1 and _rank(tensor) == 2 and (tensor.dtype or "").startswith("float"):
+        return _features(tensor, free, data, wishes, questions)
+    _no_column(tensor, free, questions)
+    return None
+
+
+def _tokens(tensor: Tensor, column: str, tokenizer: Path, wishes: Wishes) -> Input:
+    width = tensor.shape[1] if tensor.shape is not None and len(tensor.shape) == 2 else None
+    return Input(tensor.name, (column,), tokenizer=tokenizer, max_length=wishes.max_length or width)
+
+
+def _single(tensor: Tensor, column: Column) -> Input:
+    """One column; a tensor of shape (batch, 1) needs that second axis said."""
+    narrow = tensor.shape is not None and len(tensor.shape) == 2 and tensor.shape[1] in (1, None) and column.sort != "tensor"
+    return Input(tensor.name, (column.name,), shape=(1,) if narrow else None)
+
+
+def _image(tensor: Tensor, columns: Sequence[Column], questions: Questions) -> Input | None:
+    names = [column.name for column in columns]
+    question = f"Which column is the input {tensor.name!r}?"
+    chosen = questions.choose("--column", question, names, best=names[0], sure=len(names) == 1)
+    if chosen is None:
+        return None
+    column = next(column for column in columns if column.name == chosen)
+    wanted = tuple(size for size in (tensor.shape or ())[1:] if size is not None)
+    reshaped = (
+        wanted if wanted != column.shape and prod(wanted) == prod(column.shape) and len(wanted) == len((tensor.shape or ())[1:]) else None
+    )
+    comment = "values go in as they stand in the file: scale them in a python step if training did"
+    return Input(tensor.name, (chosen,), shape=reshaped, comment=comment)
+
+
+def _features(tensor: Tensor, free: Sequence[Column], data: Data, wishes: Wishes, questions: Questions) -> Input | None:
+    width = tensor.shape[1] if tensor.shape is not None else None
+    numbers = [column.name for column in free if column.sort == "number"]
+    if wishes.columns:
+        for name in wishes.columns:
+            questions.choose("--column", "", data.names, given=name)
+        if width is not None and len(wishes.columns) != width:
+            questions.miss(f"--column: the model takes {width} numbers per example, and {len(wishes.columns)} columns were given")
+        return Input(tensor.name, wishes.columns, dtype=tensor.dtype)
+    chosen = _of_width(numbers, width, wishes)
+    if chosen is None:
+        takes = "any number of them" if width is None else f"{width}"
+        questions.miss(
+            f"--column: the model takes {takes} per example, and {data.path} has {len(numbers)} columns of numbers "
+            f"({', '.join(numbers[:12])}{', …' if len(numbers) > 12 else ''}); repeat --column in the order of the model's input"
+        )
+        return None
+    gaps = [name for name in chosen if data[name].missing]
+    comment = "in file order: is that the order the model was trained with?"
+    if gaps:
+        comment += f" {', '.join(gaps[:3])} has gaps, which count as wrong answers: fill them in"
+    return Input(tensor.name, chosen, dtype=tensor.dtype, comment=comment)
+
+
+def _of_width(numbers: Sequence[str], width: int | None, wishes: Wishes) -> tuple[str, ...] | None:
+    """The numeric columns when there are as many as the model takes, with or without those that only make segments."""
+    for names in (numbers, [name for name in numbers if name not in (wishes.segments or ())]):
+        if names and len(names) == width:
+            return tuple(names)
+    return None
+
+
+def _same_name(tensor: Tensor, free: Sequence[Column]) -> Column | None:
+    wanted = "".join(letter if letter.isalnum() else "_" for letter in tensor.name.lower())
+    fitting = [column for column in free if column.plain_name == wanted]
+    return fitting[0] if len(fitting) == 1 and (_rank(tensor) in (1, None) or fitting[0].sort == "tensor" or _narrow(tensor)) else None
+
+
+def _narrow(tensor: Tensor) -> bool:
+    return tensor.shape is not None and len(tensor.shape) == 2 and tensor.shape[1] == 1
+
+
+def _tensor_columns(tensor: Tensor, free: Sequence[Column]) -> list[Column]:
+    """Columns of arrays that are shaped like the input, or hold as many numbers."""
+    wanted = (tensor.shape or ())[1:]
+    fitting = [column for column in free if column.sort == "tensor" and _fits(column.shape, wanted)]
+    return fitting or [column for column in free if column.sort == "tensor" and None not in wanted and prod(column.shape) == _size(wanted)]
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(wanted) and all(want is None or want == have for want, have in zip(wanted, shape, strict=True))
+
+
+def _size(shape: tuple[int | None, ...]) -> int:
+    return prod(size for size in shape if size is not None)
+
+
+def _no_column(tensor: Tensor, free: Sequence[Column], questions: Questions) -> None:
+    shape = (
+        "any shape"
+        if tensor.shape is None
+        else "(" + ", ".join(["batch", *("any" if s is None else str(s) for s in tensor.shape[1:])]) + ")"
+    )
+    tokens = "; if it takes tokens, give --tokenizer" if (tensor.dtype or "").startswith("int") else ""
+    have = ", ".join(column.name for column in free[:12])
+    questions.miss(f"input {tensor.name!r}: the model takes {tensor.dtype} of shape {shape}, and no column fits{tokens}; columns: {have}")
+
+
+def _tokenizer(model: Facts, wishes: Wishes) -> Path | None:
+    beside = model.path.with_name("tokenizer.json")
+    return wishes.tokenizer or (beside if beside.is_file() else None)
+
+
+def _rank(tensor: Tensor) -> int | None:
+    return None if tensor.shape is None else len(tensor.shape)

@@ -1,0 +1,77 @@
+"""Which column identifies the examples, which holds the right answers, which make segments."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from harness.cli.init.columns import Column, Data
+from harness.cli.init.questions import Questions
+
+_ID_NAMES = ("id", "idx", "index", "key", "uuid", "guid", "example", "example_id", "row", "row_id")
+_TARGET_NAMES = ("target", "label", "labels", "class", "y", "answer", "truth", "gold", "ground_truth", "category", "intent", "species")
+_MOST_SEGMENTS = 12
+"""Distinct values up to which a column is proposed as a segmentation."""
+
+_FEWEST = 30
+"""Examples that the smallest segment of a proposed segmentation must have."""
+
+_PROPOSED = 3
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Columns by what they are for; `id` is None when nothing identifies the examples."""
+
+    id: str | None
+    target: str | None
+    segments: tuple[str, ...] = ()
+
+
+def find_id(data: Data, given: str | None, questions: Questions, *, required: bool = False) -> str | None:
+    """A column of unique values that is named like an id; with `required`, one is asked for when there is none."""
+    unique = [column for column in data.columns if column.unique]
+    named = [column.name for column in unique if column.plain_name in _ID_NAMES or column.plain_name.endswith("_id")]
+    exact = [column.name for column in unique if column.plain_name == "id"]
+    if given is None and not named and not (required and unique):
+        if required:
+            questions.miss(f"--id: recorded outputs are found by id, and no column of {data.path} has a different value in every row")
+        return None
+    sure = len(named) == 1 or len(exact) == 1
+    best = next(iter(exact or named), None)
+    choices = data.names if given is not None else [column.name for column in unique]
+    return questions.choose("--id", "Which column identifies an example?", choices, given=given, best=best, sure=sure)
+
+
+def find_target(data: Data, given: str | None, taken: Collection[str], classes: int | None, questions: Questions) -> str | None:
+    """The column of right answers: named like one, or the only one with as many values as the model has `classes`."""
+    possible = [column for column in data.columns if column.name not in taken and column.sort in ("text", "number") and not column.unique]
+    named = [column for column in possible if column.plain_name in _TARGET_NAMES]
+    fitting = [column for column in possible if classes is not None and column.distinct == classes]
+    best = named if len(named) == 1 else [column for column in named if column in fitting] or fitting or named
+    sure = len(named) == 1 or (not named and len(fitting) == 1 and classes is not None and classes > 2)
+    choices = [column.name for column in data.columns if column.name not in taken]
+    first = best[-1].name if best else None  # by custom the last column
+    return questions.choose("--target", "Which column holds the right answers?", choices, given=given, best=first, sure=sure)
+
+
+def find_segments(
+    data: Data, given: tuple[str, ...] | None, taken: Collection[str], target: str | None, questions: Questions
+) -> tuple[str, ...]:
+    """Columns whose every value is judged by itself: texts of few values, each with enough examples to say something.
+
+    A column that mostly holds values of the target holds answers to it, such as another model's predictions.
+    """
+    answers = set(data[target].values) if target in data.names and target is not None else set()
+    possible = [column for column in data.columns if column.name not in taken and _makes_segments(column) and not _answers(column, answers)]
+    best = [column.name for column in possible if column.sort == "text"][:_PROPOSED]
+    choices = data.names if given is not None else [column.name for column in possible]
+    return questions.several("--segment", "Judge every value of which columns by itself?", choices, given=given, best=best)
+
+
+def _answers(column: Column, labels: set[str]) -> bool:
+    return column.sort == "text" and 2 * len(labels & set(column.values)) > len(column.values)
+
+
+def _makes_segments(column: Column) -> bool:
+    return column.sort in ("text", "number") and 2 <= column.distinct <= _MOST_SEGMENTS and column.smallest >= _FEWEST

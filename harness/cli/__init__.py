@@ -9,7 +9,11 @@ def main(arguments: list[str] | None = None) -> None:
     """Entry point of the console script: one sentence and status 2 for what is wrong, 130 for Ctrl-C; a traceback for neither."""
     # Late: importing the package costs nothing, so that its parts can be used without building the commands.
     from harness.cli.app import app  # noqa: PLC0415
-    from harness.cli.ending import ending  # noqa: PLC0415
+    from harness.cli.ending import INTERRUPTED, ending, interrupted  # noqa: PLC0415
 
     with ending():
-        sys.exit(app(args=arguments, prog_name="harness", standalone_mode=False))
+        # The parser turns Ctrl-C into a status of its own.
+        status = app(args=arguments, prog_name="harness", standalone_mode=False)
+        if status == INTERRUPTED:
+            interrupted()
+        sys.exit(status)

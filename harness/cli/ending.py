@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,29 +23,30 @@ def ending() -> Iterator[None]:
     try:
         yield
     except HarnessError as error:
-        _leave(f"harness: {error}", WRONG)
+        _leave(str(error), WRONG)
     except (KeyboardInterrupt, typer.Abort):
-        _leave("harness: interrupted; evidence gathered so far is kept, and the next run goes on from there", INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read our output has gone (`harness plan | head`). Nothing may be flushed into the closed pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        interrupted()
     except Exception as error:
-        show = getattr(error, "show", None)
-        if show is None:
+        # Errors of the command line itself: the parser has classes of its own, and they know their status.
+        status = getattr(error, "exit_code", None)
+        if status is None:
             raise
-        _leave(f"harness: {_of_command_line(error)}", int(getattr(error, "exit_code", WRONG)))
+        _leave(_of_command_line(error), int(status))
+
+
+def interrupted() -> None:
+    """Leave after Ctrl-C."""
+    _leave("interrupted; evidence gathered so far is kept, and the next run goes on from there", INTERRUPTED)
 
 
 def _of_command_line(error: Exception) -> str:
     """What the parser of the command line says, and where to look."""
     message = str(getattr(error, "format_message", lambda: str(error))()).rstrip(".")
     context = getattr(error, "ctx", None)
-    path = getattr(context, "command_path", "harness")
-    return f"{message}; see: {path} --help"
+    return f"{message}; see: {getattr(context, 'command_path', 'harness')} --help"
 
 
 def _leave(message: str, status: int) -> None:
     sys.stdout.flush()
-    print(message, file=sys.stderr)  # noqa: T201  # the command line speaks
+    print(f"harness: {message}", file=sys.stderr)  # noqa: T201  # the command line speaks
     sys.exit(status)

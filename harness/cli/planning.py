@@ -17,7 +17,7 @@ from harness.engine.items import Item
 from harness.engine.planning import underpowered
 from harness.engine.tools import Options
 
-_COLUMNS = ("check", "judged", ">examples", ">margin", ">perfect model passes", ">provable", ">detectable", ">missing")
+_COLUMNS = ("check", "judged", ">examples", ">margin", ">power", ">provable", ">detectable", ">missing")
 
 
 @dataclass(frozen=True)

@@ -42,11 +42,13 @@ def prepared(model: ModelProto, scratch: Path) -> ModelProto:
     return graph.tidy(graph.read(after))
 
 
-def with_own_factors(model: ModelProto) -> ModelProto:
-    """Gives Gemm nodes that share their transposed weight with others an untransposed copy of it; returns the same model.
+def give_own_factors(model: ModelProto) -> list[str]:
+    """Gives Gemm nodes that share their transposed weight with other nodes a copy that needs no transposing.
 
-    The dynamic quantizer transposes such a weight in place once per node, taking for granted that no other node uses it:
-    two layers with tied weights, or a head tied to an embedding, would silently compute nonsense.
+    Returns the names of the weights that are now stored twice. ONNX Runtime's quantizers take for granted that no other
+    node uses such a weight: the dynamic one transposes it in place once per node, and the static one lends its scales per
+    channel to the rows that an embedding looks up in it. Two layers with tied weights, or a head tied to an embedding,
+    would silently compute nonsense.
     """
     from onnx import numpy_helper
 
@@ -63,15 +65,15 @@ def with_own_factors(model: ModelProto) -> ModelProto:
         node.input[1] = name
         flags[0].i = 0
     used = {name for node in graph.all_nodes(model) for name in node.input} | {entry.name for entry in model.graph.output}
-    for name in shared - used:
+    for name in sorted(shared - used):
         model.graph.initializer.remove(tensors[name])
-    return model
+    return sorted(name for name in shared & used if f"{name}_transposed" in tensors)
 
 
 def quantize_dynamic(model: ModelProto, parameters: QuantizeParameters, excluded: frozenset[str], scratch: Path) -> ModelProto:
     """8-bit weights; activations are quantized batch by batch when the model runs.
 
-    Call it on the result of `with_own_factors`. The quantizer first turns each Gemm into a MatMul of another name, so
+    Call `give_own_factors` first. The quantizer first turns each Gemm into a MatMul of another name, so
     both names are excluded.
     """
     from onnxruntime.quantization import QuantType

@@ -15,6 +15,7 @@ from harness.errors import ModelError
 from harness.ports.compress import Layer, StepContext, StepReport
 
 _NOTES = {
+    "twice": "weight {name} serves several operators that quantize it differently, and is stored once for each",
     "u8s8": "u8 activations with s8 weights: on processors without VNNI sums can saturate, and answers then differ between machines",
     "conv": "dynamic mode quantizes convolutions with one scale per tensor, and runs them slower than in floats on most processors",
     "int2": "the installed ONNX Runtime does not read int2, so the three levels are stored as int4",
@@ -52,10 +53,9 @@ def _weights(model: ModelProto, source: Path, target: Path, parameters: Quantize
 
 def _integer(model: ModelProto, target: Path, parameters: QuantizeParameters, context: StepContext) -> StepReport:
     ready = integer.prepared(model, context.scratch)
-    if parameters.mode == "dynamic":
-        ready = integer.with_own_factors(ready)
+    twice = integer.give_own_factors(ready)
     excluded = graph.excluded_nodes(ready, parameters.exclude)
-    notes = []
+    notes = [_NOTES["twice"].format(name=name) for name in twice]
     if parameters.mode == "static":
         assert parameters.calibrate is not None
         feed = context.feed(parameters.calibrate.data, parameters.calibrate.rows)

@@ -32,10 +32,7 @@ class Coded:
     @cached_property
     def texts(self) -> list[str]:
         """The distinct values as text: numbers in their shortest form, `true` and `false`, ISO dates."""
-        try:
-            listed: list[str] = self.values.cast(pa.string()).to_pylist()
-        except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
-            raise DataError(f"column {self.column!r} holds {self.values.type}, which cannot be written as text; convert it") from error
+        listed: list[str] = self.values.cast(pa.string()).to_pylist()
         return listed
 
     @cached_property

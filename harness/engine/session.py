@@ -138,7 +138,7 @@ class Session:
         if not model.steps:
             return model
         if model.name not in self.artefacts:
-            self.artefacts[model.name] = self.tools.maker(self.suite).make(model, self.suite.original)
+            self.artefacts[model.name] = self.tools.maker(self.suite).make(model, self.resolve(self.suite.model(model.source)))
         return self.artefacts[model.name].model
 
     def outputs(self, model: ModelSpec, data: str) -> Outputs:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import pickle
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,13 +47,16 @@ def _state(path: Path) -> Mapping[str, torch.Tensor]:
 
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{path} is not a plain state dict; save model.state_dict() again, best as .safetensors") from error
     except Exception as error:  # safetensors' and torch's errors have no common base
-        raise ModelError(f"{path} cannot be read as weights: {str(error).strip().splitlines()[0][:300]}") from error
+        what = "safetensors" if path.suffix == ".safetensors" else "a plain state dict"
+        raise ModelError(f"{path} cannot be read as {what}; save model.state_dict() again ({_reason(error)})") from error
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise ModelError(f"{path} holds {type(state).__name__}, not a state dict of tensors; save model.state_dict()")
     return state
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def _fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:

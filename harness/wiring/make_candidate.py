@@ -9,6 +9,9 @@ import json
 import sys
 from pathlib import Path
 
+from harness.compress.maker import FileMaker
+from harness.core.models import ModelSpec
+from harness.core.suite import Suite
 from harness.errors import HarnessError
 from harness.wiring.making import file_maker
 from harness.wiring.project import Project
@@ -19,11 +22,16 @@ def main(suite_path: str, candidate: str, project: str) -> int:
     """Make it; 0 or 1."""
     try:
         suite = load(Path(suite_path))
-        file_maker(suite, Project(Path(project))).make(suite.model(candidate), suite.original)
+        _resolved(suite.model(candidate), suite, file_maker(suite, Project(Path(project))))
     except HarnessError as error:
         sys.stdout.write("\n" + json.dumps({"error": str(error)}) + "\n")
         return 1
     return 0
+
+
+def _resolved(model: ModelSpec, suite: Suite, maker: FileMaker) -> ModelSpec:
+    """The model itself, or the artefact its steps make of the model they start from."""
+    return maker.make(model, _resolved(suite.model(model.source), suite, maker)).model if model.steps else model
 
 
 if __name__ == "__main__":

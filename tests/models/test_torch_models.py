@@ -151,9 +151,9 @@ def _spoil(kind: str, path: Path) -> None:
     ("kind", "name", "message"),
     [
         ("empty", "net.safetensors", "is empty"),
-        ("truncated", "net.safetensors", "cannot be read as weights"),
-        ("pickle", "net.pt", "is not a plain state dict"),
-        ("whole model", "net.pt", "is not a plain state dict"),
+        ("truncated", "net.safetensors", "cannot be read as safetensors"),
+        ("pickle", "net.pt", "cannot be read as a plain state dict"),
+        ("whole model", "net.pt", "cannot be read as a plain state dict"),
         ("list", "net.pt", "holds list, not a state dict"),
         ("missing", "other.safetensors", "there is no weights file"),
     ],

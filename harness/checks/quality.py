@@ -70,6 +70,9 @@ class QualityCheck:
         """See `Check.judge`."""
         rules = self.rules(material)
         original = recall(material, self.name) if material.without_original else material.original
+        if original is None and material.without_original:
+            missing = f"no baseline keeps the original's outcomes; run where the original can: harness baseline accept {material.suite}"
+            return error_everywhere(rules, material, missing)
         if original is None or material.outputs is None or material.examples.targets is None:
             return error_everywhere(rules, material, "there is no evidence to judge; run the suite first")
         if isinstance(original, Outputs) and (why := distrust(original)):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import typer
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, SuiteError
 
 WRONG = 2
 """Exit status when the command line, a suite or a measurement is wrong."""
@@ -23,7 +23,7 @@ def ending() -> Iterator[None]:
     try:
         yield
     except HarnessError as error:
-        _leave(str(error), WRONG)
+        _leave(sentence_of(error), WRONG)
     except (KeyboardInterrupt, typer.Abort):
         interrupted()
     except Exception as error:
@@ -34,19 +34,26 @@ def ending() -> Iterator[None]:
         _leave(_of_command_line(error), int(status))
 
 
+def sentence_of(error: HarnessError) -> str:
+    """What to print for an error; faults of suites as `path:line:column: message`, which editors and CI understand."""
+    return str(error) if isinstance(error, SuiteError) else f"harness: {error}"
+
+
 def interrupted() -> None:
     """Leave after Ctrl-C."""
-    _leave("interrupted; evidence gathered so far is kept, and the next run goes on from there", INTERRUPTED)
+    _leave("harness: interrupted; evidence gathered so far is kept, and the next run goes on from there", INTERRUPTED)
 
 
 def _of_command_line(error: Exception) -> str:
     """What the parser of the command line says, and where to look."""
     message = str(getattr(error, "format_message", lambda: str(error))()).rstrip(".")
+    if message.startswith("Usage:"):
+        return message  # Called without a command: this is the help.
     context = getattr(error, "ctx", None)
-    return f"{message}; see: {getattr(context, 'command_path', 'harness')} --help"
+    return f"harness: {message}; see: {getattr(context, 'command_path', 'harness')} --help"
 
 
 def _leave(message: str, status: int) -> None:
     sys.stdout.flush()
-    print(f"harness: {message}", file=sys.stderr)  # noqa: T201  # the command line speaks
+    print(message, file=sys.stderr)  # noqa: T201  # the command line speaks
     sys.exit(status)

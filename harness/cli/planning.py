@@ -11,6 +11,7 @@ from typing import Any
 from harness import wiring
 from harness.cli.console import draw, plain_table, say, tell
 from harness.cli.cost import Cost, cost_of
+from harness.cli.ending import sentence_of
 from harness.cli.finding import candidates_in, find_suites
 from harness.core.suite import Suite
 from harness.engine.items import Item
@@ -41,7 +42,7 @@ def plan_suites(paths: Sequence[Path], candidates: Sequence[str], *, every_segme
         for plan in plans:
             _show(plan, every_segment=every_segment)
     for error in found.errors:
-        tell(f"harness: {error}")
+        tell(sentence_of(error))
     return 2 if found.errors else 0
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from harness import wiring
 from harness.api.judging import judge_session, skipped_record
 from harness.cli.console import colourful, say, tell, width
+from harness.cli.ending import sentence_of
 from harness.cli.finding import Found, candidates_in, find_suites
 from harness.cli.progress import progress_for
 from harness.cli.status import blocks, status_of
@@ -127,4 +128,4 @@ def _report(judged: list[Judged], run_id: str, started: float, given: Path | Non
 
 def _complain(found: Found) -> None:
     for error in found.errors:
-        tell(f"harness: {error}")
+        tell(sentence_of(error))

@@ -28,6 +28,15 @@ TORCH_TOOLS = ("torch", "onnxscript")
 
 
 @dataclass(frozen=True)
+class _Recipe:
+    """Everything a candidate depends on. `keys[0]` is the hash of the export, `keys[i]` that of the i-th step's result."""
+
+    origin: Mapping[str, object]
+    plans: tuple[Mapping[str, object], ...]
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class FileMaker:
     """A `Maker` for one suite.
 
@@ -58,37 +67,37 @@ class FileMaker:
 
         `ModelError` when a step fails, does nothing, or makes a model that the runtime refuses.
         """
-        origin, plans, keys = self._keys(model, source)
-        folder, chain = self._folder(model.name, keys[-1]), list[Record]()
+        recipe = self._recipe(model, source)
 
         def build(target: Path) -> Record:
-            previous, exported = self._exported(keys[0], source, origin)
-            for step, plan, step_key in zip(model.steps, plans, keys[1:], strict=True):
-                previous, record = self._stepped(step_key, model, step, plan, previous)
-                chain.append(record)
+            previous, exported = self._exported(recipe, source)
+            steps = []
+            for step, plan, key in zip(model.steps, recipe.plans, recipe.keys[1:], strict=True):
+                previous, record = self._stepped(key, model, step, plan, previous)
+                steps.append(record)
             for path in _model_files(previous):
                 link_or_copy(path, target / path.name)
-            return self._record(model, exported, chain)
+            return self._record(model, exported, steps)
 
+        folder = self._folder(model.name, recipe.keys[-1])
         return self._artefact(model, folder, made_folder(folder, build))
 
     def find(self, model: ModelSpec, source: ModelSpec) -> Artefact | None:
-        """The artefact if it was made before and is intact, else None. Makes nothing and loads no model library."""
-        folder = self._folder(model.name, self._keys(model, source)[2][-1])
+        """What `make` would return, when it is there and intact; None when it has to be made. Imports no heavy library."""
+        folder = self._folder(model.name, self._recipe(model, source).keys[-1])
         record = intact(folder)
         return None if record is None else self._artefact(model, folder, record)
 
-    def _keys(self, model: ModelSpec, source: ModelSpec) -> tuple[dict[str, object], list[dict[str, object]], list[str]]:
-        """What the export and each step depend on, and the hash of each with all before it."""
+    def _artefact(self, model: ModelSpec, folder: Path, record: Record) -> Artefact:
+        return Artefact(replace(model, kind="onnx", parameters=self.onnx_parameters(folder / MODEL), steps=()), folder, record)
+
+    def _recipe(self, model: ModelSpec, source: ModelSpec) -> _Recipe:
         origin = self._origin(source)
-        plans, keys = [self._plan(model, step) for step in model.steps], [_hash(origin)]
+        plans = tuple(self._plan(model, step) for step in model.steps)
+        keys = [_hash(origin)]
         for plan in plans:
             keys.append(_hash({"before": keys[-1], "step": plan}))
-        return origin, plans, keys
-
-    def _artefact(self, model: ModelSpec, folder: Path, record: Record) -> Artefact:
-        given = replace(model, kind="onnx", parameters=self.onnx_parameters(folder / MODEL), steps=())
-        return Artefact(given, folder, record)
+        return _Recipe(origin, plans, tuple(keys))
 
     def _folder(self, name: str, key: str) -> Path:
         return self.cache / self.suite / name / key[:20]
@@ -122,16 +131,16 @@ class FileMaker:
             "seed": self.seed,
         }
 
-    def _exported(self, key: str, source: ModelSpec, origin: dict[str, object]) -> tuple[Path, Record]:
-        folder = self._folder(".steps", key)
+    def _exported(self, recipe: _Recipe, source: ModelSpec) -> tuple[Path, Record]:
+        folder = self._folder(".steps", recipe.keys[0])
 
         def build(target: Path) -> Record:
             rows = self.feed(source, self.verify_on, VERIFIED_ROWS)
-            return {**origin, "notes": list(self.export(source, target / MODEL, rows))}
+            return {**recipe.origin, "notes": list(self.export(source, target / MODEL, rows))}
 
         return folder, made_folder(folder, build)
 
-    def _stepped(self, key: str, model: ModelSpec, step: Step, plan: dict[str, object], previous: Path) -> tuple[Path, Record]:
+    def _stepped(self, key: str, model: ModelSpec, step: Step, plan: Mapping[str, object], previous: Path) -> tuple[Path, Record]:
         folder = self._folder(".steps", key)
         technique = self.techniques.get(step.technique).implementation
 

@@ -14,6 +14,7 @@ from harness.arrays.outputs import RowStatus
 from harness.core.models import OutputSpec, OutputType, Task
 from harness.errors import ModelError
 from harness.models.answer import Answer
+from harness.models.casting import flat
 
 UNNAMED = ""
 """Name of the output of a model that returns a bare array: it answers to any name."""
@@ -62,18 +63,18 @@ class Interpretation:
 
     def codes(self, name: str, array: NDArray[Any]) -> NDArray[np.int32]:
         """(n,) codes of label answers: names, or indices into declared labels; -1 for an answer outside them."""
-        flat = _column(name, array, "one label per example; for scores per class declare type: logits or probabilities")
-        if flat.dtype.kind in "iu" and self._spec.labels:
-            return self._indexed(flat.astype(np.int64))
-        if flat.dtype.kind == "f":
-            raise ModelError(f"output {name!r} holds {flat.dtype}, not labels; declare type: score, probabilities or logits")
-        return self.texts(pa.array([str(label) for label in flat.tolist()], pa.string()))
+        column = _column(name, array, "one label per example; for scores per class declare type: logits or probabilities")
+        if column.dtype.kind in "iu" and self._spec.labels:
+            return self._indexed(column.astype(np.int64))
+        if column.dtype.kind == "f":
+            raise ModelError(f"output {name!r} holds {column.dtype}, not labels; declare type: score, probabilities or logits")
+        return np.array([self._codes.get(str(label), -1) for label in column.tolist()], dtype=np.int32)
 
     def texts(self, labels: pa.Array) -> NDArray[np.int32]:
         """(n,) codes of labels given as text; -1 for one outside the labels, and for a missing one."""
         coded = labels.dictionary_encode()
         codes = np.array([*(self._codes.get(label, -1) for label in coded.dictionary.to_pylist()), -1], dtype=np.int32)
-        return np.asarray(codes[coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)])
+        return np.asarray(codes[flat(coded.indices.fill_null(-1))])
 
     def _indexed(self, indices: NDArray[np.int64]) -> NDArray[np.int32]:
         inside = (indices >= 0) & (indices < len(self._places))

@@ -1,4 +1,7 @@
-"""The inputs an ONNX file declares, read without running it."""
+"""The inputs an ONNX file declares, read without running it.
+
+onnx is imported when a file is read, not before: judging stored evidence needs no model library.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 
 from harness.errors import ModelError
 from harness.ports.model import Tensor
@@ -14,6 +16,8 @@ from harness.ports.model import Tensor
 
 def onnx_inputs(path: Path) -> tuple[Tensor, ...]:
     """Inputs of the graph that are not initializers; `ModelError` when the file cannot be read."""
+    import onnx  # noqa: PLC0415
+
     try:
         graph = onnx.load(str(path), load_external_data=False).graph
     except Exception as error:  # protobuf's and onnx's errors have no common base
@@ -23,6 +27,8 @@ def onnx_inputs(path: Path) -> tuple[Tensor, ...]:
 
 
 def _tensor(value: Any) -> Tensor:
+    import onnx  # noqa: PLC0415
+
     kind = value.type.tensor_type
     shape = tuple(size.dim_value if size.HasField("dim_value") else None for size in kind.shape.dim) if kind.HasField("shape") else None
     if kind.elem_type == onnx.TensorProto.STRING:

@@ -39,6 +39,9 @@ class Decision(Enum):
         return self.value[1 if several else 0]
 
 
+_OTHERS = (*list(Decision)[:4], Decision.MAY_SHIP, Decision.FAILS_AS_EXPECTED, Decision.SKIPPED)
+"""The order in which candidates beside the worst are told: what is bad, then the good news."""
+
 _BY_STANDING = {
     Standing.FAIL: Decision.MUST_NOT_SHIP,
     Standing.UNEXPECTED: Decision.UNEXPECTED,
@@ -112,11 +115,11 @@ def headline_parts(results: Sequence[CandidateResult], *, partial: bool) -> Head
 
 def _others(results: Sequence[CandidateResult], partial: bool) -> str:
     parts = []
-    for decision in Decision:
+    for decision in _OTHERS:
         names = [one_line(result.candidate, 80) for result in results if result.decision is decision]
         if names:
             parts.append(f"{listed(names)} {decision.phrase(len(names) > 1, partial)}")
-    return ", ".join(parts)
+    return "; ".join(parts)
 
 
 def _unproven_note(results: Sequence[CandidateResult]) -> str:

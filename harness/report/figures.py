@@ -32,7 +32,7 @@ class FigureRow:
 
 
 def figure_row(figure: Figure) -> FigureRow:
-    """A figure in words, with the change against the original."""
+    """A figure in words, with the change against the original; a noise floor stands in the original's place and needs no note."""
     candidate = figure_value(figure.candidate, figure.unit)
     low, high = figure_value(figure.low, figure.unit), figure_value(figure.high, figure.unit)
     if candidate is not None and low is not None and high is not None:
@@ -45,7 +45,7 @@ def figure_row(figure: Figure) -> FigureRow:
         None if figure.limit is None else one_line(figure.limit, 80),
         figure.met,
         _met_word(figure),
-        one_line(figure.note, 300),
+        "" if figure.note.startswith("noise floor") else one_line(figure.note, 300),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from harness.core.verdict import Verdict
 from harness.report.conclusion import CandidateResult, group_headline, group_leader
 from harness.report.extras import ReportExtras
-from harness.report.figures import figure_row, footprint_table
+from harness.report.figures import FigureRow, figure_row, footprint_table
 from harness.report.material import Material
 from harness.report.numbers import Texts, texts
 from harness.report.standing import CheckGroup, Standing, standing_of, word_of, worst_first
@@ -38,8 +38,13 @@ class Finding:
     standing: Standing
     word: str
     texts: Texts | None
-    figures: tuple[Any, ...]
+    figures: tuple[FigureRow, ...]
     trend: Sparkline | None
+
+    @property
+    def limited(self) -> tuple[FigureRow, ...]:
+        """The figures that have a limit."""
+        return tuple(row for row in self.figures if row.limit is not None)
 
 
 def sections(material: Material) -> list[Section]:

@@ -38,7 +38,6 @@ def values_of(root: Path, columns: dict[str, Any], rule: Any, **more: Any) -> li
         (pa.array(["a", "b", None, "a", ""]).dictionary_encode(), ["a", "b", MISSING, "a", MISSING]),
         (pa.nulls(5), [MISSING] * 5),
         (pa.array(["2024-01-02"] * 5).cast(pa.date32()), ["2024-01-02"] * 5),
-        (pa.array([61] * 5, pa.time32("s")), ["00:01:01"] * 5),
     ],
 )
 def test_every_value_of_a_column(tmp_path: Path, column: Any, expected: list[str]) -> None:

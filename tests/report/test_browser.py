@@ -300,12 +300,8 @@ def test_ten_thousand_rows_open_quickly_and_only_a_page_of_them_is_drawn(browser
         assert page.locator("#forest .mark").count() == 40
         page.locator("#page-next").click()
         assert page.locator("#page-where").inner_text() == "26 to 50 of 10,000"
-        assert (
-            page.evaluate(
-                "(() => { const t = performance.now(); document.querySelector('[data-key=n] button').click(); return performance.now() - t; })()"
-            )
-            < 1000
-        )
+        sort = "() => { const t = performance.now(); document.querySelector('[data-key=n] button').click(); return performance.now() - t; }"
+        assert page.evaluate(sort) < 1000
 
 
 def test_without_scripts_the_result_is_still_there(browser: Browser, reports: dict[str, Path]) -> None:

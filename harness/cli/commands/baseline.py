@@ -21,7 +21,7 @@ def accept(
     override: Annotated[str, typer.Option("--override", metavar="REASON", help="Accept although a verdict blocks, for this reason.")] = "",
     golden: Annotated[bool, typer.Option("--golden", help="Pin the golden baseline anew: drift is measured from here on.")] = False,
 ) -> None:
-    """Accept the present state of a suite's candidates as the one to compare with.
+    """Accept the present state as the one to compare with.
 
     Gathers what is not stored, judges, and writes baselines/; a run never does. Refused when a verdict blocks.
     """
@@ -47,9 +47,9 @@ def diff(
     ] = None,
     stored: Annotated[bool, typer.Option("--stored", help="Judge stored evidence instead of reading the latest report.")] = False,
 ) -> None:
-    """Show what moved since the baseline was accepted, the largest change first.
+    """Show what moved since the baseline was accepted.
 
-    Compares with the latest report of the suite, or with stored evidence when there is none.
+    The largest change comes first. Compares with the latest report of the suite, or with stored evidence when there is none.
     """
     from harness.cli.baselines import diff_suite  # noqa: PLC0415  # only this command pays for it
 

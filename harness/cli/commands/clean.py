@@ -15,7 +15,9 @@ def clean(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="List the stored evidence and remove nothing.")] = False,
 ) -> None:
-    """Free space in .harness/: evidence, made models, copies of data. Without options: say what lies there.
+    """Free space in .harness/, or say what lies there.
+
+    Evidence, candidates made by compress:, and copies of data. Without options nothing is removed.
 
     Nothing is lost that another run would not gather again; reports and baselines are never touched.
     """

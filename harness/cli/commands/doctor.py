@@ -6,7 +6,10 @@ import typer
 
 
 def doctor() -> None:
-    """Say what is installed and whether this machine can run suites. Exit status 1 when it cannot."""
+    """Say what is installed and whether suites can run here.
+
+    Exit status 1 when they cannot.
+    """
     from harness.cli.diagnosis import diagnose  # noqa: PLC0415  # only this command pays for it
 
     raise typer.Exit(diagnose())

@@ -51,7 +51,9 @@ def init(
         list[str] | None, typer.Option("--candidate-column", metavar="COLUMN", help="A candidate's predictions in it; may be repeated.")
     ] = None,
 ) -> None:
-    """Look at two models and a data file, ask what cannot be known from them, and write a suite that runs.
+    """Write a first suite from two models and a data file.
+
+    Looks at the files, asks what cannot be known from them, and writes a suite that runs, with a margin the data can prove.
 
     With recorded predictions instead of models: harness init --outputs runs.csv --original-column fp32 --candidate-column int8.
     """

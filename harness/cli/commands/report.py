@@ -18,7 +18,7 @@ def report(
     ] = None,
     only_path: Annotated[bool, typer.Option("--open", help="Print the path of the page and nothing else, for: xdg-open $(…).")] = False,
 ) -> None:
-    """Write report pages again from result.json, after the harness or its templates changed."""
+    """Write report pages again from result.json."""
     from harness.cli.reporting import render_again  # noqa: PLC0415  # only this command pays for it
 
     render_again(tuple(results or ()), folder, only_path=only_path)

@@ -26,6 +26,10 @@ function options(select, pairs) {
   select.replaceChildren(...pairs.map(([value, label]) => element("option", { value }, label)));
 }
 
+// Spreading a long list into Math.max would exhaust the stack.
+const largest = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);
+const smallest = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
+
 const thousands = new Intl.NumberFormat("en-GB");
 
 function read() {

@@ -48,6 +48,7 @@ function forest(data) {
   }).observe(holder);
 }
 
+// The group with the worst verdict first; among equals the one with most to show.
 function groupsOf(rows) {
   const found = new Map();
   for (const row of rows) {
@@ -55,7 +56,7 @@ function groupsOf(rows) {
     if (!found.has(key)) found.set(key, { candidate: row.candidate, check: row.check, rows: [] });
     found.get(key).rows.push(row);
   }
-  return [...found.values()];
+  return [...found.values()].sort((a, b) => a.rows[0].s - b.rows[0].s || b.rows.length - a.rows.length);
 }
 
 function worstSplit(rows) {
@@ -65,7 +66,7 @@ function worstSplit(rows) {
 
 function plot(rows, width, group) {
   const wide = width >= 640;
-  const longest = Math.max(...rows.map((row) => [...row.label].length));
+  const longest = largest(rows.map((row) => [...row.label].length));
   const label = Math.round(Math.min(longest * 6.9 + 14, width * (wide ? 0.3 : 0.36)));
   const figures = wide ? 150 : 0;
   const area = { left: label + 10, right: width - figures - 12 };
@@ -89,9 +90,9 @@ function rangeOf(rows) {
   const points = rows.map((row) => row.drop);
   const margins = rows.map((row) => row.margin).filter((value) => value !== null);
   const ends = rows.flatMap((row) => [row.low, row.high]).filter((value) => value !== null);
-  const reach = Math.max(...margins, ...points.map(Math.abs), 1e-9) * 2.2;
-  const low = Math.min(0, ...points, ...margins.map((value) => -value), ...ends.filter((value) => value > -reach));
-  const high = Math.max(0, ...points, ...margins.map((value) => 1.5 * value), ...ends.filter((value) => value < reach));
+  const reach = largest([...margins, ...points.map(Math.abs), 1e-9]) * 2.2;
+  const low = smallest([0, ...points, ...margins.map((value) => -value), ...ends.filter((value) => value > -reach)]);
+  const high = largest([0, ...points, ...margins.map((value) => 1.5 * value), ...ends.filter((value) => value < reach)]);
   const edge = (high - low) * 0.04 || 1;
   return [low - edge, high + edge];
 }

@@ -87,11 +87,8 @@ class BinaryEvaluator:
             estimable=estimable,
             may_pass=np.ones(groups.count, dtype=np.bool_),
             why_not=tuple("no examples" if nothing else why for nothing, why in zip(empty, counts.why_not, strict=True)),
-            needs_more=self._needs_more(raw, counts, points),
-            detectable=tuple(
-                float(stats.smallest_detectable_drop(float(size), float(flips / size), float(margin))) if size > 0 else None
-                for size, flips, margin in zip(counts.n, counts.gained + counts.lost, points, strict=True)
-            ),
+            needs_more=_needs_more(raw, counts, points),
+            detectable=_detectable(counts, points, groups.count),
             gained=raw.gained.astype(np.int64),
             lost=raw.lost.astype(np.int64),
             notes=counts.notes,
@@ -156,9 +153,24 @@ class BinaryEvaluator:
             notes[group] = (f"{effective.clusters} clusters, design effect {effective.design_effect:.2f}",)
         return replace(raw, **scaled, why_not=tuple(why_not), notes=tuple(notes))
 
-    def _needs_more(self, raw: Counts, counts: Counts, points: Floats) -> tuple[int | None, ...]:
-        wanted: list[int | None] = []
-        for size, effective, gained, lost, margin in zip(raw.n, counts.n, counts.gained, counts.lost, points, strict=True):
-            more = stats.needs_more(float(effective), float(gained), float(lost), float(margin)) if effective > 0 and margin > 0 else None
-            wanted.append(None if more is None else int(np.ceil(more * size / effective)))
-        return tuple(wanted)
+
+def _needs_more(raw: Counts, counts: Counts, points: Floats) -> tuple[int | None, ...]:
+    """Further real examples per group: effective ones times what an effective example costs."""
+    wanted: list[int | None] = [None] * len(points)
+    known = np.flatnonzero((counts.n > 0) & (points > 0))
+    more = stats.needs_more(counts.n[known], counts.gained[known], counts.lost[known], points[known]) if len(known) else ()
+    for group, count in zip(known, more, strict=True):
+        wanted[group] = None if count is None else int(np.ceil(count * raw.n[group] / counts.n[group]))
+    return tuple(wanted)
+
+
+def _detectable(counts: Counts, points: Floats, tests: int) -> tuple[float | None, ...]:
+    """The drop that would FAIL with 80 % power at the flip rate seen."""
+    found: list[float | None] = [None] * len(points)
+    known = np.flatnonzero(counts.n > 0)
+    if len(known):
+        flips = (counts.gained + counts.lost)[known] / counts.n[known]
+        drops = stats.smallest_detectable_drop(counts.n[known], flips, points[known], tests=tests)
+        for group, drop in zip(known, np.atleast_1d(drops), strict=True):
+            found[group] = float(drop)
+    return tuple(found)

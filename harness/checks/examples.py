@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.arrays.outputs import Outputs
+from harness.arrays.outputs import Outputs, RowStatus
 from harness.arrays.targets import Targets
 from harness.checks.judging import Reader
 from harness.checks.material import Examples, Material
@@ -63,7 +63,7 @@ def answer_text(outputs: Outputs | None, row: int) -> str:
     """One model's answer in words, "" when it has no short form."""
     if outputs is None or outputs.offsets is not None:
         return ""
-    if not outputs.ok[row]:
+    if outputs.status[row] != RowStatus.OK:
         return "(failed)"
     value, labels = outputs.values[row], outputs.labels or outputs.spec.labels
     if outputs.spec.type is OutputType.LABEL:

@@ -46,14 +46,12 @@ def flat(column: pa.Array) -> NDArray[Any]:
     """
     if pa.types.is_boolean(column.type):
         return flat(column.cast(pa.uint8())).view(np.bool_)
-    if column.null_count:
-        filled = flat(column.fill_null(0))
-        floating = filled if filled.dtype.kind == "f" else filled.astype(np.float64)
-        return np.where(flat(column.is_null()), floating.dtype.type(np.nan), floating)
     dtype = np.dtype(column.type.to_pandas_dtype())
-    if not len(column):
-        return np.zeros(0, dtype)
-    return np.frombuffer(column.buffers()[1], dtype)[column.offset : column.offset + len(column)]
+    values = np.frombuffer(column.buffers()[1], dtype)[column.offset : column.offset + len(column)] if len(column) else np.zeros(0, dtype)
+    if not column.null_count:
+        return values
+    floating = values if dtype.kind == "f" else values.astype(np.float64)
+    return np.where(flat(column.is_null()), floating.dtype.type(np.nan), floating)
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -33,7 +33,8 @@ def finish(session: pytest.Session) -> None:
     if session.config.getoption("--no-harness-report") or not book.verdicts:
         return
     try:
-        _messages.extend(f"report: {path}" for path in wiring.report(record_of(book), _folder(session.config, book), book.sessions))
+        written = wiring.report(record_of(book), _folder(session.config, book), book.sessions)
+        _messages.extend(f"report: {_relative(str(path))}" for path in written if path.suffix == ".html")
     except HarnessError as error:
         _messages.append(f"no report was written: {error}")
         if session.exitstatus == 0:

@@ -108,7 +108,7 @@ def headline_parts(results: Sequence[CandidateResult], *, partial: bool) -> Head
         return Headline("nothing was judged")
     worst = min(results, key=lambda result: list(Decision).index(result.decision))
     if worst.decision.good:
-        return Headline(_others(results, partial) + _unproven_note(results))
+        return Headline(_others(results, partial))
     others = [result for result in results if result is not worst]
     return Headline(f"{one_line(worst.candidate, 80)} {worst.decision.phrase()}", _findings(worst), _others(others, partial))
 
@@ -116,9 +116,11 @@ def headline_parts(results: Sequence[CandidateResult], *, partial: bool) -> Head
 def _others(results: Sequence[CandidateResult], partial: bool) -> str:
     parts = []
     for decision in _OTHERS:
-        names = [one_line(result.candidate, 80) for result in results if result.decision is decision]
+        alike = [result for result in results if result.decision is decision]
+        names = [one_line(result.candidate, 80) for result in alike]
         if names:
-            parts.append(f"{listed(names)} {decision.phrase(len(names) > 1, partial)}")
+            note = _unproven_note(alike) if decision is Decision.MAY_SHIP else ""
+            parts.append(f"{listed(names)} {decision.phrase(len(names) > 1, partial)}{note}")
     return "; ".join(parts)
 
 

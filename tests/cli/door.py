@@ -41,5 +41,7 @@ def process(*arguments: str, cwd: Path, before: str = "", after: str = "") -> Re
         f"def _after():\n    pass\n    {after or 'pass'}\n"
         f"atexit.register(_after)\nfrom harness.cli import main\nmain({list(arguments)!r})\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=cwd, capture_output=True, text=True, check=False, env=os.environ | {"NO_COLOR": "1"})
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=cwd, capture_output=True, text=True, check=False, env=os.environ | {"NO_COLOR": "1"}
+    )
     return Result(done.returncode, done.stdout, done.stderr)

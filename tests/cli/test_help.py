@@ -58,7 +58,9 @@ def test_a_command_line_that_makes_no_sense(harness: Door, arguments: list[str],
 
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     heavy = "{'numpy', 'pydantic', 'pyarrow', 'scipy', 'onnx', 'onnxruntime', 'torch', 'ruamel', 'polars', 'plotly', 'rich', 'jinja2'}"
-    said = process("--help", cwd=tmp_path, after=f"print(sorted({heavy} & {{name.partition('.')[0] for name in sys.modules}}), file=sys.stderr)")
+    said = process(
+        "--help", cwd=tmp_path, after=f"print(sorted({heavy} & {{name.partition('.')[0] for name in sys.modules}}), file=sys.stderr)"
+    )
     assert said.status == 0
     assert said.err.strip() == "[]"
 

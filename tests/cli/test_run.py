@@ -110,7 +110,9 @@ def test_no_suite_at_all(project: Path, harness: Door) -> None:
     assert "there is no suite in suites" in said.err
 
 
-def test_a_missing_requirement_skips_and_nothing_judged_is_no_success(recorded: Path, harness: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_requirement_skips_and_nothing_judged_is_no_success(
+    recorded: Path, harness: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("HARNESS_TEST_SECRET", raising=False)
     path = recorded / "suites" / "recorded.yaml"
     write_recorded_suite(path, extra="requires: [env:HARNESS_TEST_SECRET]\n", candidates=only("int8"))

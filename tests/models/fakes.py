@@ -111,7 +111,9 @@ def gathered(
     )
 
 
-def onnx_spec(path: Path | str, inputs: tuple[InputSpec, ...], output: OutputSpec | None = LOGITS3, name: str = "m", **more: Any) -> ModelSpec:
+def onnx_spec(
+    path: Path | str, inputs: tuple[InputSpec, ...], output: OutputSpec | None = LOGITS3, name: str = "m", **more: Any
+) -> ModelSpec:
     spec = {key: more.pop(key) for key in ("timeout", "batch_size") if key in more}
     return ModelSpec(name, "onnx", OnnxParameters(path=Path(path), **more), inputs, output, **spec)
 

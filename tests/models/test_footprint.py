@@ -163,7 +163,11 @@ def third_party() -> ModelObserver:
 def test_a_kind_of_a_third_party(tmp_path: Path, numbers: MemoryDataset) -> None:
     (tmp_path / "five").write_bytes(b"12345")
     spec = ModelSpec(
-        "m", "counting", CountingParameters(path=Path("five"), factor=2), (InputSpec("x", ("u",)),), OutputSpec(OutputType.SCORE, Task.RANKING, group="g")
+        "m",
+        "counting",
+        CountingParameters(path=Path("five"), factor=2),
+        (InputSpec("x", ("u",)),),
+        OutputSpec(OutputType.SCORE, Task.RANKING, group="g"),
     )
     chunks = list(third_party().observe(spec, tmp_path, numbers))
     assert np.concatenate([chunk.values for chunk in chunks]).tolist() == [10.0, 20.0]

@@ -20,7 +20,14 @@ from harness.models.serving import TokenTargets
 from harness.models.tokens import token_answer
 
 
-def read(array: object, kind: OutputType, task: Task = Task.MULTICLASS, labels: tuple[str, ...] = (), completed: tuple[str, ...] = (), **more: object) -> object:
+def read(
+    array: object,
+    kind: OutputType,
+    task: Task = Task.MULTICLASS,
+    labels: tuple[str, ...] = (),
+    completed: tuple[str, ...] = (),
+    **more: object,
+) -> object:
     declared = OutputSpec(kind, task, labels=labels, **more)  # type: ignore[arg-type]  # fields of OutputSpec
     values = np.asarray(array)
     return Interpretation(declared, replace(declared, labels=completed or labels))({"out": values}, len(values))

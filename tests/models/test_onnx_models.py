@@ -275,7 +275,9 @@ def test_string_tensors_and_string_labels(tmp_path: Path) -> None:
 
 def test_an_empty_data_set_gives_nothing(tmp_path: Path) -> None:
     linear_onnx(tmp_path / "m.onnx")
-    table = pa.table({"id": pa.array([], pa.string()), "u": pa.array([], pa.float64()), "v": pa.array([], pa.float64()), "y": pa.array([], pa.string())})
+    table = pa.table(
+        {"id": pa.array([], pa.string()), "u": pa.array([], pa.float64()), "v": pa.array([], pa.float64()), "y": pa.array([], pa.string())}
+    )
     assert list(observer().observe(onnx_spec("m.onnx", X), tmp_path, MemoryDataset(table))) == []
 
 

@@ -68,7 +68,13 @@ def test_a_class_is_made_once(tmp_path: Path) -> None:
         """,
     )
     dataset = MemoryDataset({"id": [str(row) for row in range(5)], "y": [0.0] * 5})
-    assert gathered(python_spec("m:Model", ANY, kwargs={"start": 10}, batch_size=2), tmp_path, dataset).values.tolist() == [11, 11, 12, 12, 13]
+    assert gathered(python_spec("m:Model", ANY, kwargs={"start": 10}, batch_size=2), tmp_path, dataset).values.tolist() == [
+        11,
+        11,
+        12,
+        12,
+        13,
+    ]
 
 
 def test_neighbours_of_the_suite_can_be_imported(tmp_path: Path) -> None:
@@ -164,3 +170,10 @@ def test_scores_and_vectors(tmp_path: Path, dtype: str, expected: type) -> None:
     values = gathered(spec, tmp_path, MemoryDataset({"id": list("abc"), "y": [0.0] * 3})).values
     assert values.dtype == expected
     assert values.tolist() == ([0, 1, 2] if dtype == "score" else [[row] * 4 for row in range(3)])
+
+
+def test_a_worker_starts_without_pandas(tmp_path: Path) -> None:
+    """Arrow imports it at the slightest occasion, which costs each worker a quarter of a second."""
+    module(tmp_path, "m", "import sys\ndef answer(batch):\n    return [float('pandas' in sys.modules)] * len(batch['id'])\n")
+    table = {"id": ["p", None], "x": [1, None], "z": [0.5, 1], "f": [True, False], "y": [0.0, 0.0], "l": [[1, 2], [3, 4]]}
+    assert gathered(python_spec("m:answer", ANY), tmp_path, MemoryDataset(table)).values.tolist() == [0, 0]

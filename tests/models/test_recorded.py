@@ -43,7 +43,9 @@ def write(path: Path, rows: list[tuple[str, str]], name: str = "int8") -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["r.csv", "r.tsv", "r.jsonl", "r.json", "r.parquet", "r.csv.gz", "r.tsv.gz", "r.jsonl.gz", "r.json.gz", "r.parquet.gz"])
+@pytest.mark.parametrize(
+    "name", ["r.csv", "r.tsv", "r.jsonl", "r.json", "r.parquet", "r.csv.gz", "r.tsv.gz", "r.jsonl.gz", "r.json.gz", "r.parquet.gz"]
+)
 @pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 1, 0, 2]])
 def test_every_format_in_every_order(tmp_path: Path, dataset: MemoryDataset, name: str, order: list[int]) -> None:
     write(tmp_path / name, [ROWS[place] for place in order])
@@ -191,7 +193,11 @@ def test_values_of_a_regression(tmp_path: Path) -> None:
         (OutputSpec(OutputType.LOGITS, Task.MULTICLASS, labels=("a", "c")), {"scores": {"a": "sa", "b": "sb"}}, "no column for label 'c'"),
         (OutputSpec(OutputType.LOGITS, Task.MULTICLASS, labels=("a",)), {"scores": {"a": "sa", "b": "sb"}}, "an unknown label 'b'"),
         (OutputSpec(OutputType.VALUES, Task.REGRESSION), {"prediction": "id"}, "column 'id' holds 'p', which is not a number"),
-        (OutputSpec(OutputType.PROBABILITIES, Task.MULTICLASS, labels=("a", "b")), {"scores": {"a": "sa", "b": "p"}}, "sum to 0.85 instead"),
+        (
+            OutputSpec(OutputType.PROBABILITIES, Task.MULTICLASS, labels=("a", "b")),
+            {"scores": {"a": "sa", "b": "p"}},
+            "sum to 0.85 instead",
+        ),
         (None, {"score": "p"}, "nothing says what its output means"),
     ],
 )
@@ -206,7 +212,9 @@ def test_a_resumed_reading_gives_the_rest(tmp_path: Path, dataset: MemoryDataset
     assert gathered(outputs_spec(path="r.csv", prediction="int8"), tmp_path, dataset, start=2).values.tolist() == [0, 2]
 
 
-@pytest.mark.parametrize(("values", "expected"), [(["1000", "2500", ""], 2500), (["1.5MB", "900KB", "1MB"], 1_500_000), (["", "", ""], None)])
+@pytest.mark.parametrize(
+    ("values", "expected"), [(["1000", "2500", ""], 2500), (["1.5MB", "900KB", "1MB"], 1_500_000), (["", "", ""], None)]
+)
 def test_peak_memory_measured_elsewhere(tmp_path: Path, values: list[str], expected: int | None) -> None:
     dataset = MemoryDataset({"id": ["p", "q", "r"], "y": ["a", "b", "b"]})
     lines = [f"{key},a,{value}" for key, value in zip("pqr", values, strict=True)]

@@ -67,7 +67,11 @@ def test_a_frame_that_is_cut_off_is_an_end(cut: int) -> None:
     assert read_frame(io.BytesIO(content[:cut])) is None
 
 
-@given(st.lists(hnp.arrays(st.sampled_from([np.int32, np.float32, np.uint8, np.float64]), hnp.array_shapes(min_dims=1, min_side=0)), max_size=4))
+@given(
+    st.lists(
+        hnp.arrays(st.sampled_from([np.int32, np.float32, np.uint8, np.float64]), hnp.array_shapes(min_dims=1, min_side=0)), max_size=4
+    )
+)
 def test_arrays_come_out_as_they_went_in(arrays: list[np.ndarray]) -> None:
     named = {str(place): array for place, array in enumerate(arrays)}
     for name, array in unpack_arrays(*pack_arrays(named)).items():

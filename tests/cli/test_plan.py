@@ -1,0 +1,99 @@
+"""`harness plan`: published figures of the planner, and the cost, through the door."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.door import Door
+from tests.cli.material import write_income
+
+SUITE = """schema: 1
+suite: sized
+original: {outputs: ../sized.csv, prediction: fp32}
+data:
+  test: {source: ../sized.csv, id: id, target: label, segments: {group: group}}
+candidates:
+  int8: {outputs: ../sized.csv, prediction: int8}
+checks:
+  accuracy: {metric: accuracy, max_drop: 2pp, segments: {group: {critical: [big]}}}
+"""
+
+
+def write_sized(project: Path, groups: dict[str, int]) -> None:
+    with (project / "sized.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "label", "group", "fp32", "int8"])
+        for group, size in groups.items():
+            writer.writerows([f"{group}{row}", "a" if row % 2 else "b", group, "a", "a"] for row in range(size))
+    (project / "suites" / "sized.yaml").write_text(SUITE)
+
+
+@pytest.mark.parametrize(("n", "power", "provable"), [(300, 0.43, 3.5), (1_000, 0.87, 1.9), (3_000, 0.999, 1.1)])
+def test_the_power_table_at_5_percent_flips(project: Path, harness: Door, n: int, power: float, provable: float) -> None:
+    write_sized(project, {"big": n})
+    whole = json.loads(harness("plan", "--json").out)["suites"][0]["items"][0]
+    assert whole["n"] == n
+    assert whole["power"] == pytest.approx(power, abs=0.005)
+    assert whole["provable"] * 100 == pytest.approx(provable, abs=0.05)
+    # About 837 examples prove 2pp at 5 % flips with a probability of 80 %.
+    assert (whole["needed"], whole["missing"]) == (837, max(837 - n, 0))
+
+
+def test_what_can_never_pass_is_said(project: Path, harness: Door) -> None:
+    # 133 examples without a flip are the fewest that prove 2pp.
+    write_sized(project, {"big": 133, "small": 132})
+    items = {str(item["segment"]): item for item in json.loads(harness("plan", "--json").out)["suites"][0]["items"]}
+    assert items["{'group': 'big'}"]["can_pass"] is True
+    assert items["{'group': 'big'}"]["critical"] is True
+    assert items["{'group': 'small'}"]["can_pass"] is False
+    said = harness("plan")
+    assert said.status == 0
+    assert "group: 2 segments, 1 can never pass" in said.out
+    assert "group:small" in said.out
+
+
+def test_every_segment_on_request(project: Path, harness: Door) -> None:
+    write_sized(project, {"big": 500, "small": 100})
+    lines = [" ".join(line.split()) for line in harness("plan", "--segments").out.splitlines()]
+    assert any(line.startswith("accuracy group:big (critical) 500") for line in lines)
+    assert any(line.startswith("accuracy group:small, can never pass 100") for line in lines)
+
+
+def test_the_cost_before_and_after_a_run(project: Path, harness: Door) -> None:
+    write_income(project)
+    cost = json.loads(harness("plan", "--json").out)["suites"][0]["cost"]
+    assert cost["model_calls"] == 2_000
+    assert [(task["model"], task["calls"], task["stored"]) for task in cost["tasks"]] == [("original", 1_000, 0), ("int8", 1_000, 0)]
+    assert not (project / ".harness" / "evidence").exists()
+    harness("run")
+    assert json.loads(harness("plan", "--json").out)["suites"][0]["cost"]["model_calls"] == 0
+    assert "0 model calls; 2,000 are stored already" in harness("plan").out
+
+
+def test_a_noise_floor_and_a_footprint_cost_too(project: Path, harness: Door) -> None:
+    suite = write_income(project)
+    suite.write_text(suite.read_text() + "  agreement: {max_kl: 0.1}\n  footprint: {max_size: 1MB}\n")
+    cost = json.loads(harness("plan", "--json").out)["suites"][0]["cost"]
+    # Both models on all 1,000 examples, and the original once more.
+    assert cost["model_calls"] == 3_000
+    assert cost["weighed"] == ["original", "int8"]
+    harness("run")
+    assert json.loads(harness("plan", "--json").out)["suites"][0]["cost"]["model_calls"] == 0
+
+
+def test_recorded_outputs_cost_nothing(recorded: Path, harness: Door) -> None:
+    said = harness("plan")
+    assert "0 model calls" in said.out
+    assert "recorded, so no model is run: original, int8, int4" in said.out
+
+
+def test_a_wrong_suite(recorded: Path, harness: Door) -> None:
+    (recorded / "suites" / "broken.yaml").write_text("schema: 1\nsuite: broken\n")
+    said = harness("plan")
+    assert said.status == 2
+    assert "suites/broken.yaml:1:1" in said.err
+    assert "suite recorded" in said.out

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from harness.compress import torch_export
+from harness.compress.export import OnnxExport
+from harness.compress.runtime import session
+from harness.core.models import InputSpec, ModelSpec, OutputSpec, OutputType, Task
+from harness.errors import ModelError
+from tests.compress import decoding
+from tests.compress.conftest import Net
+
+
+def spec(*tensors: str, output: str | None = None, tokenizer: str | None = None) -> ModelSpec:
+    meaning = OutputSpec(OutputType.LOGITS, Task.MULTICLASS, name=output)
+    inputs = tuple(InputSpec(tensor, ("x",), tokenizer=tokenizer) for tensor in tensors)
+    return ModelSpec("original", "torch", None, inputs=inputs, output=meaning)
+
+
+def rows(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def test_it_answers_like_torch_for_any_batch_size(net: Net) -> None:
+    running = session(net.onnx)
+    for size in (1, 2, 7, 100):
+        expected = net.module(torch.from_numpy(net.rows[:size])).detach().numpy()
+        np.testing.assert_allclose(running.run(["logits"], {net.tensor: net.rows[:size]})[0], expected, atol=2e-4)
+
+
+def test_weights_keep_their_names_and_the_file_says_nothing_of_this_machine(net: Net) -> None:
+    names = {name for name, value in net.module.state_dict().items() if value.ndim > 1}
+    assert names <= set(decoding.tensors(net.onnx))
+    model = onnx.load(str(net.onnx))
+    assert not model.metadata_props
+    assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
+    assert not model.graph.value_info
+    assert str(Path(__file__).parents[2]).encode() not in net.onnx.read_bytes()
+    onnx.checker.check_model(model)
+
+
+class Sum(torch.nn.Module):
+    """Two inputs in the order of `forward`, several outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(4, 3)
+
+    def forward(self, left: torch.Tensor, right: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"hidden": left - right, "logits": self.linear(left - 2 * right)}
+
+
+def test_inputs_go_by_name_and_the_named_output_counts(tmp_path: Path) -> None:
+    module = Sum().eval()
+    batch = {"right": rows(5, 4, seed=1), "left": rows(5, 4)}
+    torch_export.export(spec("right", "left", output="logits"), module, [batch], tmp_path / "m.onnx")
+    running = session(tmp_path / "m.onnx")
+    assert [entry.name for entry in running.get_outputs()] == ["logits"]
+    expected = module(**{name: torch.from_numpy(value) for name, value in batch.items()})["logits"].detach().numpy()
+    np.testing.assert_allclose(running.run(None, batch)[0], expected, atol=1e-5)
+
+
+def test_several_outputs_need_a_name(tmp_path: Path) -> None:
+    batch = {"left": rows(5, 4), "right": rows(5, 4)}
+    with pytest.raises(ModelError, match="the model returns hidden, logits; say under output: which of them counts"):
+        torch_export.export(spec("left", "right"), Sum().eval(), [batch], tmp_path / "m.onnx")
+
+
+def test_an_input_that_forward_does_not_take(tmp_path: Path) -> None:
+    batch = {"left": rows(5, 4), "wrong": rows(5, 4)}
+    with pytest.raises(ModelError, match="forward has no parameter 'wrong'; name the inputs after its parameters: left, right"):
+        torch_export.export(spec("left", "wrong"), Sum().eval(), [batch], tmp_path / "m.onnx")
+
+
+class Pooled(torch.nn.Module):
+    """A text model of any length."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = torch.nn.Embedding(30, 8)
+        self.head = torch.nn.Linear(8, 3)
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        weight = mask.unsqueeze(-1).float()
+        return self.head((self.embed(ids) * weight).sum(1) / weight.sum(1))
+
+
+@pytest.mark.parametrize("lengths", [(6, 9), (6,)])
+def test_a_tokenizer_leaves_the_length_free(tmp_path: Path, lengths: tuple[int, ...]) -> None:
+    """Whether or not the rows at hand differ in length."""
+    random = np.random.default_rng(0)
+
+    def batch(size: int, length: int) -> dict[str, Any]:
+        return {"ids": random.integers(0, 30, (size, length)), "mask": np.ones((size, length), np.int64)}
+
+    module = Pooled().eval()
+    given = spec("ids", tokenizer="tokenizer.json")
+    notes = torch_export.export(given, module, [batch(3, length) for length in lengths], tmp_path / "m.onnx")
+    assert "free: batch, length" in notes[0]
+    for size, length in ((1, 4), (5, 17)):
+        tensors = batch(size, length)
+        expected = module(**{name: torch.from_numpy(value) for name, value in tensors.items()}).detach().numpy()
+        np.testing.assert_allclose(session(tmp_path / "m.onnx").run(None, tensors)[0], expected, atol=1e-5)
+
+
+class Branching(torch.nn.Module):
+    """Its answer depends on data in a way that cannot be traced."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * 2 if float(x.sum()) > 0 else x * 3
+
+
+def test_what_torch_cannot_export_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="original: torch cannot export the model to ONNX: ") as caught:
+        torch_export.export(spec("x"), Branching(), [{"x": rows(4, 2)}], tmp_path / "m.onnx")
+    assert "\n" not in str(caught.value)
+
+
+class Random(torch.nn.Module):
+    """Answers differently each time."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + torch.rand_like(x)
+
+
+def test_an_export_that_answers_otherwise_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="exported model's answers differ from torch's by up to"):
+        torch_export.export(spec("x"), Random(), [{"x": rows(4, 200)}], tmp_path / "m.onnx")
+
+
+def test_no_rows_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="the data gave no rows to export the model with"):
+        torch_export.export(spec("x"), Random(), [{"x": rows(0, 4)}], tmp_path / "m.onnx")
+
+
+def test_one_row_is_enough(tmp_path: Path) -> None:
+    module = torch.nn.Linear(4, 2).eval()
+    torch_export.export(spec("x"), module, [{"x": rows(1, 4)}], tmp_path / "m.onnx")
+    assert session(tmp_path / "m.onnx").run(None, {"x": rows(9, 4)})[0].shape == (9, 2)
+
+
+def test_models_that_are_onnx_already_are_copied_with_their_external_data(net: Net, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    onnx.save(onnx.load(str(net.onnx)), str(outside / "m.onnx"), save_as_external_data=True, location="w.bin", size_threshold=16)
+    assert (outside / "w.bin").stat().st_size > 1000
+    export = OnnxExport(lambda model: outside / "m.onnx", lambda model: None)
+    notes = export(ModelSpec("original", "onnx", None), tmp_path / "copy.onnx", iter(()))
+    assert notes == ("copied from m.onnx",)
+    np.testing.assert_array_equal(net.answers(tmp_path / "copy.onnx"), net.answers(net.onnx))
+
+
+def test_other_kinds_cannot_be_compressed(tmp_path: Path) -> None:
+    export = OnnxExport(lambda model: None, lambda model: None)
+    with pytest.raises(ModelError, match="original: a model of kind outputs cannot be compressed; compress works on onnx and torch"):
+        export(ModelSpec("original", "outputs", None), tmp_path / "m.onnx", iter(()))

@@ -21,4 +21,5 @@ class Units:
             return "–"
         check = item.partition("::")[2].partition("[")[0]
         plus = "+" if sign else ""
-        return f"{value * 100:{plus}.2f}pp" if check in self._points else f"{value:{plus}.4g}"
+        # Adding nothing makes a negative zero an ordinary one.
+        return f"{round(value * 100, 2) + 0.0:{plus}.2f}pp" if check in self._points else f"{value + 0.0:{plus}.4g}"

@@ -66,13 +66,15 @@ def _made(folder: Path, build: Callable[[Path], Record]) -> Record:
     building.mkdir()
     try:
         record = {**build(building), "files": _facts(building)}
-        (building / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        (building / RECORD).write_text(text, encoding="utf-8")
         if folder.exists():
             shutil.rmtree(folder)
         building.replace(folder)
     finally:
         shutil.rmtree(building, ignore_errors=True)
-    return record
+    found: Record = json.loads(text)
+    return found
 
 
 def _facts(folder: Path) -> dict[str, dict[str, object]]:

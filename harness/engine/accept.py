@@ -14,6 +14,7 @@ from harness.checks.drift import DriftCheck
 from harness.checks.quality import QualityCheck
 from harness.core.models import OutputType
 from harness.core.outcome import Outcome
+from harness.core.segment import ByBins
 from harness.core.verdict import Verdict
 from harness.engine.session import Session
 from harness.errors import BaselineError, MeasurementError
@@ -99,7 +100,8 @@ def _edges(session: Session) -> dict[str, dict[str, tuple[float, ...]]]:
     """Bin edges that were computed from the data, frozen from now on."""
     found: dict[str, dict[str, tuple[float, ...]]] = {}
     for data in {spec.data for spec in session.suite.checks}:
-        computed = {s.name: s.edges for s in session.dataset(data).segmentations() if s.edges is not None}
+        quantiles = {s.name for s in session.suite.data[data].segments if isinstance(s.rule, ByBins) and s.rule.quantiles is not None}
+        computed = {s.name: s.edges for s in session.dataset(data).segmentations() if s.name in quantiles and s.edges is not None}
         if computed:
             found[data] = computed
     return found

@@ -35,9 +35,10 @@ def apply(verdicts: tuple[Verdict, ...], expectation: Expectation) -> tuple[Verd
             f"find out what changed, or remove `expect`; {verdicts[0].reason}",
         )
         return (surprise, *(replace(v, blocks=False) for v in verdicts[1:]))
-    return tuple(
-        replace(v, expected=expectation.reason, blocks=False)
-        if v.outcome in (worst, Outcome.INCONCLUSIVE) and v.outcome is not Outcome.PASS
-        else v
-        for v in verdicts
-    )
+    return tuple(_announced(verdict, worst, expectation.reason) for verdict in verdicts)
+
+
+def _announced(verdict: Verdict, worst: Outcome, reason: str) -> Verdict:
+    if verdict.outcome is worst and worst is not Outcome.PASS:
+        return replace(verdict, expected=reason, blocks=False)
+    return replace(verdict, blocks=False) if verdict.outcome is Outcome.INCONCLUSIVE else verdict

@@ -33,20 +33,27 @@ class FigureRow:
 
 def figure_row(figure: Figure) -> FigureRow:
     """A figure in words, with the change against the original; a noise floor stands in the original's place and needs no note."""
-    candidate = figure_value(figure.candidate, figure.unit)
-    low, high = figure_value(figure.low, figure.unit), figure_value(figure.high, figure.unit)
-    if candidate is not None and low is not None and high is not None:
-        candidate = f"{candidate} ({low} to {high})"
     return FigureRow(
         one_line(figure.name.replace("_", " "), 80),
         figure_value(figure.original, figure.unit),
-        candidate,
+        _with_interval(figure),
         change(figure.original, figure.candidate) if _compares(figure) else None,
         None if figure.limit is None else one_line(figure.limit, 80),
         figure.met,
         _met_word(figure),
         "" if figure.note.startswith("noise floor") else one_line(figure.note, 300),
     )
+
+
+def _with_interval(figure: Figure) -> str | None:
+    """`21.9 (20.8 to 23) %`, the unit once where it is the same."""
+    value, low, high = (figure_value(each, figure.unit) for each in (figure.candidate, figure.low, figure.high))
+    if value is None or low is None or high is None:
+        return value
+    numbers, units = zip(*(text.partition(" ")[::2] for text in (value, low, high)), strict=True)
+    if len(set(units)) > 1:
+        return f"{value} ({low} to {high})"
+    return f"{numbers[0]} ({numbers[1]} to {numbers[2]}) {units[0]}".rstrip()
 
 
 def _met_word(figure: Figure) -> str:

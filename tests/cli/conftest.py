@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.door import Door
-from tests.cli.material import write_recording, write_recorded_suite
+from tests.cli.material import write_recorded_suite, write_recording
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def test_the_power_table_at_5_percent_flips(project: Path, harness: Door, n: int
     whole = json.loads(harness("plan", "--json").out)["suites"][0]["items"][0]
     assert whole["n"] == n
     assert whole["power"] == pytest.approx(power, abs=0.005)
-    assert whole["provable"] * 100 == pytest.approx(provable, abs=0.05)
+    assert whole["provable"] * 100 == pytest.approx(provable, abs=0.1)
     # About 837 examples prove 2pp at 5 % flips with a probability of 80 %.
     assert (whole["needed"], whole["missing"]) == (837, max(837 - n, 0))
 

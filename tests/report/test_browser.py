@@ -197,6 +197,12 @@ def test_the_plot_has_one_mark_per_segment(browser: Browser, reports: dict[str, 
         assert page.locator("#forest .mark").count() == 4
 
 
+def test_the_plot_opens_on_an_announced_failure_rather_than_on_what_is_unproven(browser: Browser, tmp_path: Path) -> None:
+    verdicts = tuple(v for v in languages_record().verdicts if v.candidate != "int4")
+    with Opened(browser, write_reports(run_of(SuiteRecord("calm", "", "", verdicts)), tmp_path)[0]) as page:
+        assert page.locator("#plot-group option:checked").inner_text() == "int2 · accuracy"
+
+
 def test_marks_lie_where_their_drops_are(browser: Browser, reports: dict[str, Path]) -> None:
     """Distances in the drawing are proportional to differences of drops, and the failing one lies beyond the margin."""
     drops = {

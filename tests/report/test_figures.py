@@ -50,6 +50,20 @@ def test_a_limit_that_is_neither_met_nor_missed_says_why(figure: Figure, word: s
     assert figure_row(figure).met_word == word
 
 
+@pytest.mark.parametrize(
+    ("figure", "shown"),
+    [
+        (Figure("flip_rate", None, 0.219, "share", low=0.208, high=0.23), "21.9 (20.8 to 23) %"),
+        (Figure("load", None, 0.9, "s", low=0.8, high=1.1), "900 ms (800 ms to 1.1 s)"),
+        (Figure("x", None, 3.0, low=2.0, high=4.0), "3 (2 to 4)"),
+        (Figure("x", None, 3.0, low=2.0), "3"),
+        (Figure("x", None, None, low=2.0, high=4.0), None),
+    ],
+)
+def test_an_interval_names_its_unit_once(figure: Figure, shown: str | None) -> None:
+    assert figure_row(figure).candidate == shown
+
+
 def test_a_noise_floor_is_no_basis_for_a_change() -> None:
     assert figure_row(Figure("flip_rate", 0.0004, 0.004, "share")).change is None
     assert figure_row(Figure("kl", 0.00001, 0.004, "nats")).change is None

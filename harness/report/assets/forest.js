@@ -56,7 +56,12 @@ function groupsOf(rows) {
     if (!found.has(key)) found.set(key, { candidate: row.candidate, check: row.check, rows: [] });
     found.get(key).rows.push(row);
   }
-  return [...found.values()].sort((a, b) => a.rows[0].s - b.rows[0].s || b.rows.length - a.rows.length);
+  return [...found.values()].sort((a, b) => interest(a.rows[0]) - interest(b.rows[0]) || b.rows.length - a.rows.length);
+}
+
+// As in the table, but an announced failure is more worth a look than what is merely unproven.
+function interest(row) {
+  return row.standing.key === "warned" ? row.s + 1.5 : row.s;
 }
 
 function worstSplit(rows) {

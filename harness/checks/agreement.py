@@ -148,9 +148,7 @@ def _judge_figure(limit: _Limit, found: Fidelity, floor: Fidelity | None) -> tup
     """One limit against the interval of its figure: outside on both ends FAIL, across INCONCLUSIVE."""
     value, low, high = _interval(limit.name, found)
     noise = _finite(_value(limit.name, floor)) if floor is not None else None
-    unit = (
-        "share" if limit.name in ("flip_rate", "top1_agreement") else "dB" if limit.name == "sqnr" else "nats" if "kl" in limit.name else ""
-    )
+    unit = _unit(limit.name)
     note = "" if noise is None else f"noise floor {noise:.4g}"
     if value is None:
         missing = Figure(limit.name, None, None, unit, limit.text, None, note="not measurable from these outputs")
@@ -189,6 +187,10 @@ def _value(name: str, found: Fidelity) -> float | None:
     return float(np.mean(value)) if isinstance(value, np.ndarray) else float(value)
 
 
+def _unit(name: str) -> str:
+    return {"flip_rate": "share", "top1_agreement": "share", "sqnr": "dB", "kl": "nats", "kl_p99": "nats"}.get(name, "")
+
+
 def _finite(value: float | None) -> float | None:
     """None for the infinite ratio of identical outputs."""
     return None if value is None or np.isinf(value) else value
@@ -202,7 +204,7 @@ def _unlimited(found: Fidelity, floor: Fidelity | None, limited: set[str]) -> li
         if name in limited or value is None or np.isinf(value):
             continue
         noise = _finite(_value(name, floor)) if floor is not None else None
-        figures.append(Figure(name, noise, value, note="" if noise is None else f"noise floor {noise:.4g}"))
+        figures.append(Figure(name, noise, value, _unit(name), note="" if noise is None else f"noise floor {noise:.4g}"))
     return figures
 
 

@@ -303,7 +303,7 @@ def comparison(table: Table, group: int, rules: Rules, limit: Change, p: float |
         method=table.method,
         margin=float(table.margin[group]),
         margin_text=str(limit),
-        share=rules.share or limit.unit == "%rel",
+        share=rules.share,
         gained=gained,
         lost=lost,
         p_harm=p,
@@ -320,14 +320,15 @@ def _estimate(value: NDArray[np.float64], low: NDArray[np.float64], high: NDArra
 
 
 def loss_sentence(table: Table, group: int, rules: Rules) -> str:
-    """`dropped 3.1pp (90 % interval 1.2 to 5.0, n = 812, 9 gained, 34 lost)`."""
+    """`accuracy dropped 3.1pp (90 % interval of the drop 1.2 to 5.0pp, n = 812, 9 gained, 34 lost)`."""
     delta, low, high = float(table.delta[group]), float(table.low[group]), float(table.high[group])
     relative = rules.limit.unit == "%rel" and table.gained is not None
     unit, factor = ("%rel", 100) if relative else ("pp", 100) if rules.share else ("", 1)
-    drop, from_, to = (_number(x * factor) for x in (-delta, -high, -low))
-    verb = "did not change" if abs(delta) < 1e-12 else f"dropped {drop}{unit}" if delta < 0 else f"gained {drop.lstrip('-−')}{unit}"
-    flips = "" if table.gained is None or table.lost is None else f", {table.gained[group]} gained, {table.lost[group]} lost"
-    return f"{rules.metric} {verb} ({rules.level:.0%} interval of the drop {from_} to {to}{unit}, n = {table.n[group]:,}{flips})"
+    change, from_, to = (_number(x * factor) for x in (abs(delta), -high, -low))
+    worse, better, noun = ("dropped", "gained", "drop") if rules.direction == "higher" else ("rose", "fell", "rise")
+    verb = "did not change" if abs(delta) < 1e-12 else f"{worse if delta < 0 else better} {change}{unit}"
+    flips = "" if table.gained is None or table.lost is None else f", {table.gained[group]:,} gained, {table.lost[group]:,} lost"
+    return f"{rules.metric} {verb} ({rules.level * 100:.3g} % interval of the {noun} {from_} to {to}{unit}, n = {table.n[group]:,}{flips})"
 
 
 def _number(value: float) -> str:

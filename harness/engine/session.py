@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 
 from harness.arrays.baseline import Baseline
+from harness.arrays.footprint import Footprint
 from harness.arrays.outputs import Outputs
 from harness.checks.check import Check
 from harness.checks.judging import segment_values, value_of
@@ -37,6 +38,7 @@ class Session:
         self.options = options
         self.gatherer = Gatherer(suite.name, suite.root, tools, options)
         self.artefacts: dict[str, Artefact] = {}
+        self.footprints: dict[str, Footprint] = {}
         self._datasets: dict[str, Dataset] = {}
         self._examples: dict[str, Examples] = {}
         self._outputs: dict[tuple[str, str], Outputs | HarnessError] = {}
@@ -110,7 +112,10 @@ class Session:
     def baseline(self, candidate: str) -> Baseline | None:
         """The accepted baseline of a candidate."""
         if candidate not in self._baselines:
-            self._baselines[candidate] = self.tools.baselines.load(self.suite.name, candidate)
+            found = self.tools.baselines.load(self.suite.name, candidate)
+            if found is not None:
+                found = replace(found, attempts=self.tools.attempts(self.suite.name, candidate, found.accepted.when))
+            self._baselines[candidate] = found
         return self._baselines[candidate]
 
     def examples(self, data: str) -> Examples:
@@ -179,7 +184,8 @@ class Session:
             dataset = self.dataset(spec.data)
             heavy = self.gatherer.footprint(original, dataset) if not without else None
             light = self.gatherer.footprint(self.resolve(model), dataset)
-            footprints = (heavy or type(light)(), light)
+            footprints = (heavy or Footprint(), light)
+            self.footprints |= {candidate: light} | ({"original": heavy} if heavy is not None else {})
         if needs.targets and after is not None:
             examples = replace(examples, targets=self.dataset(spec.data).targets(after.spec))
         if self.suite.report_examples == "text":

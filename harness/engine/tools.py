@@ -20,7 +20,10 @@ Edges = Mapping[str, tuple[float, ...]]
 
 @dataclass(frozen=True)
 class Tools:
-    """Ports joined to their implementations by the wiring."""
+    """Ports joined to their implementations by the wiring.
+
+    `attempts(suite, candidate, since)` is how many different models were judged under a candidate's name since a moment.
+    """
 
     observer: Observer
     data: DataOpener
@@ -29,6 +32,7 @@ class Tools:
     baselines: Baselines
     make_check: Callable[[CheckSpec, Suite], Check]
     environment: Callable[[], Mapping[str, str]]
+    attempts: Callable[[str, str, str], int]
     progress: Progress = field(default_factory=Silent)
 
 

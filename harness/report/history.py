@@ -25,6 +25,8 @@ CREATE TABLE item (id INTEGER PRIMARY KEY, suite TEXT NOT NULL, candidate TEXT N
                    UNIQUE (suite, candidate, check_name, segment));
 CREATE TABLE point (item INTEGER NOT NULL REFERENCES item, run INTEGER NOT NULL REFERENCES run, drop_value REAL, low REAL, high REAL,
                     margin REAL, outcome TEXT NOT NULL, PRIMARY KEY (item, run)) WITHOUT ROWID;
+CREATE TABLE model (run INTEGER NOT NULL REFERENCES run, suite TEXT NOT NULL, candidate TEXT NOT NULL, fingerprint TEXT NOT NULL,
+                    PRIMARY KEY (run, suite, candidate)) WITHOUT ROWID;
 CREATE VIEW history AS
     SELECT run.started, run.run, suite, candidate, check_name AS "check", segment, drop_value AS "drop", low, high, margin, outcome
     FROM point JOIN item ON item.id = point.item JOIN run ON run.id = point.run;
@@ -65,6 +67,33 @@ def append(path: Path, run: RunRecord) -> None:
                 " WHERE suite = ? AND candidate = ? AND check_name = ? AND segment = ?",
                 ((run_id, *_numbers(verdict), str(verdict.outcome), *_key(record.suite, verdict)) for verdict in record.verdicts),
             )
+            connection.executemany(
+                "INSERT OR REPLACE INTO model VALUES (?, ?, ?, ?)",
+                (
+                    (run_id, record.suite, name.removeprefix("model:"), fingerprint)
+                    for name, fingerprint in record.fingerprints.items()
+                    if name.startswith("model:")
+                ),
+            )
+
+
+def attempts(path: Path, suite: str, candidate: str, since: str) -> int:
+    """How many different models were judged as `candidate` in runs that started after `since` (ISO 8601, UTC).
+
+    0 without a history, and with one that cannot be read: it is shown for information and decides nothing.
+    """
+    if not path.exists():
+        return 0
+    try:
+        with _opened(path, "BEGIN") as connection:
+            (count,) = connection.execute(
+                "SELECT count(DISTINCT fingerprint) FROM model JOIN run ON run.id = model.run"
+                " WHERE suite = ? AND candidate = ? AND run.started > ?",
+                (suite, candidate, since),
+            ).fetchone()
+    except StoreError:
+        return 0
+    return int(count)
 
 
 def trend(path: Path, suite: str, verdict: Verdict, last: int = 30, until: str | None = None) -> tuple[TrendPoint, ...]:

@@ -33,7 +33,7 @@ def extras_of(session: Session) -> ReportExtras:
         if checks:
             table = _flips(session, model, checks[0].data)
             flips.extend([table] if table is not None else [])
-    return ReportExtras(flips=tuple(flips))
+    return ReportExtras(flips=tuple(flips), footprints=session.footprints)
 
 
 def _flips(session: Session, model: ModelSpec, data: str) -> FlipTable | None:

@@ -18,6 +18,8 @@ from harness.engine.tools import Options, Tools
 from harness.errors import Fault, SuiteError, UsageError
 from harness.models.observer import ModelObserver
 from harness.ports.progress import Progress, Silent
+from harness.report.history import attempts
+from harness.report.writer import HISTORY
 from harness.spec import load_suite
 from harness.store.baselines import FileBaselines
 from harness.store.files import FileStore
@@ -57,6 +59,7 @@ def tools(project: Project, progress: Progress | None = None) -> Tools:
         baselines=FileBaselines(project.baselines),
         make_check=check_of,
         environment=environment,
+        attempts=partial(attempts, project.reports / HISTORY),
         progress=progress or Silent(),
     )
 

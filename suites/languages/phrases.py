@@ -16,10 +16,11 @@ from collections.abc import Iterator
 import pyarrow as pa
 from babel import localedata
 
-LANGUAGES = (
+_CODES = (
     "af am ar az be bg bn ca cs cy da de el en es et eu fa fi fr gu he hi hr hu hy id is it ja ka "
     "kk kn ko lt lv mk ml mn mr my ne nl no pa pl pt ro ru si sk sl sq sr sv sw ta te th tr uk ur vi zh"
-).split()
+)
+LANGUAGES = tuple(_CODES.split())
 """Class i of the network is the i-th of these."""
 
 SHARES = {"test": 0.20, "validation": 0.05, "train": 0.75}

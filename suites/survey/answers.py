@@ -16,7 +16,14 @@ TRAIN_SHARE = 0.40
 FEATURES = ("rate_marriage", "age", "yrs_married", "children", "religious", "educ", "occupation", "occupation_husb")
 
 _RELIGIOUS = {1: "not", 2: "mildly", 3: "fairly", 4: "strongly"}
-_EDUCATION = {9: "high school or less", 12: "high school or less", 14: "some college", 16: "college", 17: "some graduate school", 20: "advanced degree"}
+_EDUCATION = {
+    9: "high school or less",
+    12: "high school or less",
+    14: "some college",
+    16: "college",
+    17: "some graduate school",
+    20: "advanced degree",
+}
 _OCCUPATION = {1: "student", 2: "manual", 3: "white-collar", 4: "teacher or skilled", 5: "managerial", 6: "professional"}
 
 

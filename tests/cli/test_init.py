@@ -133,10 +133,8 @@ def test_softmax_means_probabilities_and_names_need_labels(project: Path, harnes
     linear(project / "m.onnx", RIGHT, output="answer", softmax=True)
     linear(project / "m.q8.onnx", NEARLY_RIGHT, output="answer", softmax=True)
     write_people(project / "people.csv")
-    rows = [[*row[:-1], "poor" if row[-1] == "0" else row[-1]] for row in csv.reader((project / "people.csv").open())]
-    rows = [[*row[:-1], "rich" if row[-1] == "1" else row[-1]] for row in rows]
-    with (project / "people.csv").open("w", newline="") as file:
-        csv.writer(file).writerows(rows)
+    text = (project / "people.csv").read_text()
+    (project / "people.csv").write_text(text.replace(",0\n", ",poor\n").replace(",1\n", ",rich\n"))
     command = ["init", "m.onnx", "m.q8.onnx", "people.csv", "--yes", "--target", "income"]
     said = harness(*command)
     assert said.status == 2

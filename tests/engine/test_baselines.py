@@ -10,6 +10,7 @@ import pytest
 
 from harness import wiring
 from harness.core.outcome import Outcome
+from harness.core.run import RunRecord
 from harness.engine.accept import Request, accept
 from harness.engine.session import Session
 from harness.engine.tools import Options
@@ -162,3 +163,15 @@ def test_a_damaged_baseline_says_what_to_do(project: Project) -> None:
     (project.folder / "baselines" / "recorded" / "int8.json").write_text('{"format": 1}')
     with pytest.raises(BaselineError, match="restore it from version control"):
         project.session().baseline("int8")
+
+
+def test_models_judged_since_the_last_accept_are_counted(project: Project) -> None:
+    project.accept()
+    for night in range(3):
+        project.answers("candidate", lambda row, night=night: row % 20 != 0 and row != night)  # type: ignore[misc]
+        session = project.session()
+        session.verdicts("int8", "drift")
+        run = RunRecord(f"night {night}", f"2026-01-0{night + 2}T00:00:00+00:00", (session.record(),))
+        wiring.report(run, project.folder / "reports", {"recorded": session})
+    again = project.session().verdicts("int8", "drift")[0]
+    assert any("models judged since the last accept: 3" in warning for warning in again.warnings)

@@ -177,3 +177,33 @@ def test_a_worker_starts_without_pandas(tmp_path: Path) -> None:
     module(tmp_path, "m", "import sys\ndef answer(batch):\n    return [float('pandas' in sys.modules)] * len(batch['id'])\n")
     table = {"id": ["p", None], "x": [1, None], "z": [0.5, 1], "f": [True, False], "y": [0.0, 0.0], "l": [[1, 2], [3, 4]]}
     assert gathered(python_spec("m:answer", ANY), tmp_path, MemoryDataset(table)).values.tolist() == [0, 0]
+
+
+def test_tokens_are_gathered_with_their_targets(tmp_path: Path) -> None:
+    """Class 1 gets log 3 more than the two others: probability 3/5, the others 1/5."""
+    module(
+        tmp_path,
+        "m",
+        """
+        import numpy as np
+
+        def answer(batch):
+            if "e41" in batch["id"].tolist():
+                raise RuntimeError("not this one")
+            logits = np.zeros((len(batch["id"]), 4, 3), np.float32)
+            logits[:, :, 1] = np.log(3)
+            return logits
+        """,
+    )
+    lengths = [row % 4 + 1 for row in range(70)]
+    targets = [[row % 3] * length for row, length in enumerate(lengths)]
+    dataset = MemoryDataset({"id": [f"e{row}" for row in range(70)], "y": targets})
+    outputs = gathered(python_spec("m:answer", OutputSpec(OutputType.LOGITS, Task.TOKENS), batch_size=16), tmp_path, dataset)
+    assert np.flatnonzero(~outputs.ok).tolist() == [41]
+    assert outputs.offsets is not None
+    assert outputs.token_log_probs is not None
+    lengths[41] = 0
+    assert np.diff(outputs.offsets).tolist() == lengths
+    assert set(outputs.values.tolist()) == {1}
+    expected = [np.log(3 / 5 if row % 3 == 1 else 1 / 5) for row, length in enumerate(lengths) for _ in range(length)]
+    np.testing.assert_allclose(outputs.token_log_probs, expected, rtol=1e-5)

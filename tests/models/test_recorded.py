@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +116,6 @@ def test_a_recording_that_is_wrong(tmp_path: Path, dataset: MemoryDataset, conte
     (tmp_path / "r.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ModelError, match=message) as caught:
         gathered(outputs_spec(path="r.csv", prediction="int8"), tmp_path, dataset)
-        observer().fingerprint(outputs_spec(path="r.csv", prediction="int8"), tmp_path)
     assert "\n" not in str(caught.value)
 
 
@@ -238,7 +236,7 @@ def test_the_identity_is_the_content_and_the_columns(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shuffled", [False, True])
-def test_a_million_rows_are_read_in_a_few_seconds(tmp_path: Path, shuffled: bool) -> None:
+def test_a_million_rows_are_aligned(tmp_path: Path, shuffled: bool) -> None:
     rows = 1_000_000
     generator = np.random.default_rng(0)
     ids = np.char.add("example-", np.arange(rows).astype(str))
@@ -246,9 +244,6 @@ def test_a_million_rows_are_read_in_a_few_seconds(tmp_path: Path, shuffled: bool
     dataset = MemoryDataset({"id": ids, "y": np.char.add("l", codes.astype(str))})
     order = generator.permutation(rows) if shuffled else np.arange(rows)
     pl.DataFrame({"id": ids[order], "int8": np.char.add("l", codes.astype(str))[order]}).write_csv(tmp_path / "r.csv")
-    began = time.monotonic()
     outputs = gathered(outputs_spec(path="r.csv", prediction="int8"), tmp_path, dataset)
-    seconds = time.monotonic() - began
-    print(f"1,000,000 recorded rows read in {seconds:.1f} s")
     targets = dataset.targets(outputs.spec)
     np.testing.assert_array_equal(outputs.values, targets.values)

@@ -36,7 +36,7 @@ def _through_a_pipe(frames: list[Frame]) -> list[Frame | None]:
 
     thread = threading.Thread(target=write)
     thread.start()
-    with io.open(reading, "rb") as stream:
+    with open(reading, "rb") as stream:
         read: list[Frame | None] = [read_frame(stream) for _ in range(len(frames) + 1)]  # type: ignore[arg-type]  # a BinaryIO
     thread.join()
     return read
@@ -62,7 +62,7 @@ def test_a_frame_that_is_cut_off_is_an_end(cut: int) -> None:
     reading, writing = os.pipe()
     write_frame(writing, Frame({"is": "x"}, (b"0123456789",)))
     os.close(writing)
-    with io.open(reading, "rb") as stream:
+    with open(reading, "rb") as stream:
         content = stream.read()
     assert read_frame(io.BytesIO(content[:cut])) is None
 

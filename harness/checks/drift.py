@@ -88,7 +88,8 @@ class DriftCheck:
         segmentations = {name: material.examples.segmentations[name] for name in rules.segments}
         verdicts = judge(evaluator, len(material.examples), rules, segmentations, worst_reader(material))
         notes = [
-            f"against the golden baseline of {material.baseline.golden.when}; models judged since the last accept: {material.baseline.attempts}"
+            f"against the golden baseline of {material.baseline.golden.when}; "
+            f"models judged since the last accept: {material.baseline.attempts}"
         ]
         if accepted is not None:
             last = self.quality.evaluator(accepted, material.outputs, material).table(

@@ -28,17 +28,23 @@ ENTROPY_LEVELS = 256
 
 
 def prepared(model: ModelProto, scratch: Path) -> ModelProto:
-    """The same model with constants folded and normalisations fused, as the quantizer wants it.
+    """The same model with constants folded and normalisations fused into the layers before them.
 
-    The quantizer's symbolic shape inference is skipped: it fails on some exported transformers, and nothing here needs it.
+    Done by a session that saves its graph. The quantizer's own `quant_pre_process` does the same, but loses weights that
+    lie in a file of their own, and its symbolic shape inference fails on some exported transformers.
     """
-    from onnxruntime.quantization import shape_inference
+    import onnxruntime
 
     before, after = scratch / "before.onnx", scratch / "prepared.onnx"
     graph.write(model, before)
-    large = model.ByteSize() > graph.LARGEST_FILE
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(after)
+    options.log_severity_level = 4
+    if model.ByteSize() > graph.LARGEST_FILE:
+        options.add_session_config_entry("session.optimized_model_external_initializers_file_name", f"{after.name}.data")
     with _quiet("prepare"):
-        shape_inference.quant_pre_process(str(before), str(after), skip_symbolic_shape=True, save_as_external_data=large)
+        onnxruntime.InferenceSession(str(before), options, providers=["CPUExecutionProvider"])
     return graph.tidy(graph.read(after))
 
 

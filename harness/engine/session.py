@@ -38,7 +38,6 @@ class Session:
         self.options = options
         self.gatherer = Gatherer(suite.name, suite.root, tools, options)
         self.artefacts: dict[str, Artefact] = {}
-        self.footprints: dict[str, Footprint] = {}
         self._datasets: dict[str, Dataset] = {}
         self._examples: dict[str, Examples] = {}
         self._outputs: dict[tuple[str, str], Outputs | HarnessError] = {}
@@ -159,13 +158,19 @@ class Session:
             raise found
         return found
 
-    def stored(self, model: ModelSpec, data: str) -> Outputs | None:
-        """A model's answers if they were asked for in this session or stand in the store; runs nothing."""
+    def stored(self, model: ModelSpec, data: str) -> Outputs:
+        """A model's answers from this session or the store; `StoreError` when they are in neither. Runs nothing."""
         found = self._outputs.get((model.name, data))
-        if isinstance(found, Outputs):
-            return found
-        resting = Gatherer(self.suite.name, self.suite.root, self.tools, replace(self.options, gather=False, fresh_since=None))
-        return resting.outputs(self.resolve(model), self.dataset(data))
+        return found if isinstance(found, Outputs) else self._resting.outputs(self.resolve(model), self.dataset(data))
+
+    def stored_footprint(self, model: ModelSpec, data: str) -> Footprint:
+        """A model's weight from the store; `StoreError` when it was not measured. Runs nothing."""
+        return self._resting.footprint(self.resolve(model), self.dataset(data))
+
+    @cached_property
+    def _resting(self) -> Gatherer:
+        """Reads what is stored and gathers nothing."""
+        return Gatherer(self.suite.name, self.suite.root, self.tools, replace(self.options, gather=False, fresh_since=None))
 
     def material(self, candidate: str, check: str) -> Material:
         """Everything the check needs to judge the candidate; errors of data and models are raised."""
@@ -185,7 +190,6 @@ class Session:
             heavy = self.gatherer.footprint(original, dataset) if not without else None
             light = self.gatherer.footprint(self.resolve(model), dataset)
             footprints = (heavy or Footprint(), light)
-            self.footprints |= {candidate: light} | ({"original": heavy} if heavy is not None else {})
         if needs.targets and after is not None:
             examples = replace(examples, targets=self.dataset(spec.data).targets(after.spec))
         if self.suite.report_examples == "text":

@@ -35,10 +35,13 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> SuiteFile 
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Attaches the verdict to the report, so that it survives the way from a worker process."""
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Attaches the verdict to the report, so that it survives the way from a worker process; a verdict has no traceback."""
     report = yield
     verdict = getattr(item, "verdict_json", None)
+    if verdict is not None and call.excinfo is not None and report.outcome == "failed":
+        # pytest asks an item how to show its failure only when it comes from the call, not from the setup.
+        report.longrepr = item.repr_failure(call.excinfo)  # type: ignore[assignment]  # the text that pytest's own collectors give too
     if verdict is not None and (report.when == "call" or report.outcome != "passed"):
         report.__dict__["harness_verdict"] = verdict()
     return report

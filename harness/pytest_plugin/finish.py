@@ -9,6 +9,8 @@ import pytest
 
 from harness import wiring
 from harness.core.run import RunRecord, SuiteRecord
+from harness.engine.session import Session
+from harness.engine.tools import Options
 from harness.errors import HarnessError
 from harness.pytest_plugin.ledger import Ledger, ledger
 from harness.report import suite_text, verdict_of
@@ -33,7 +35,7 @@ def finish(session: pytest.Session) -> None:
     if session.config.getoption("--no-harness-report") or not book.verdicts:
         return
     try:
-        written = wiring.report(record_of(book), _folder(session.config, book), book.sessions)
+        written = wiring.report(record_of(book), _folder(session.config, book), _sessions(session.config, book))
         _messages.extend(f"report: {_relative(str(path))}" for path in written if path.suffix == ".html")
     except HarnessError as error:
         _messages.append(f"no report was written: {error}")
@@ -77,6 +79,17 @@ def record_of(book: Ledger) -> RunRecord:
         )
     started = datetime.fromtimestamp(book.started, UTC).isoformat(timespec="seconds")
     return RunRecord(id=book.run_id, started=started, suites=tuple(suites), environment=wiring.environment())
+
+
+def _sessions(config: pytest.Config, book: Ledger) -> dict[str, Session]:
+    """The sessions of this run; where worker processes had them, new ones that read what was stored."""
+    sessions = dict(book.sessions)
+    for name, facts in book.suites.items():
+        if name not in sessions:
+            path = Path(facts["path"])
+            project = wiring.find_project(path, Path(config.invocation_params.dir))
+            sessions[name] = wiring.session(wiring.load(path), project, Options(gather=False, run_id=book.run_id))
+    return sessions
 
 
 def _relative(path: str) -> str:

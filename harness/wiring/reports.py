@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -26,25 +27,28 @@ def report(run: RunRecord, folder: Path, sessions: Mapping[str, Session]) -> lis
 
 
 def extras_of(session: Session) -> ReportExtras:
-    """Flips and footprints of what this session, or another process of the same run, has gathered."""
-    flips: list[FlipTable] = []
-    checks = [spec for spec in session.suite.checks if session.checks[spec.name].needs().targets]
-    for model in session.suite.candidates:
-        if checks:
-            table = _flips(session, model, checks[0].data)
-            flips.extend([table] if table is not None else [])
-    return ReportExtras(flips=tuple(flips), footprints=session.footprints)
+    """Flips and footprints of what this session, or another process of the same run, has gathered. Runs nothing."""
+    suite, needs = session.suite, [(spec, session.checks[spec.name].needs()) for spec in session.suite.checks]
+    judged = next((spec.data for spec, need in needs if need.targets), None)
+    weighed = next((spec.data for spec, need in needs if need.footprint), None)
+    flips, footprints = [], {}
+    for model in suite.candidates:
+        with suppress(HarnessError):  # A candidate without evidence has no flips; its verdicts say why.
+            if judged is not None and (table := _flips(session, model, judged)) is not None:
+                flips.append(table)
+    for model in (suite.original, *suite.candidates):
+        with suppress(HarnessError):
+            if weighed is not None:
+                footprints[model.name] = session.stored_footprint(model, weighed)
+    return ReportExtras(flips=tuple(flips), footprints=footprints)
 
 
 def _flips(session: Session, model: ModelSpec, data: str) -> FlipTable | None:
-    """The flips of one candidate, None where there is nothing stored to count them on."""
-    try:
-        before, after = session.stored(session.suite.original, data), session.stored(model, data)
-        if before is None or after is None or after.spec.task not in (Task.BINARY, Task.MULTICLASS):
-            return None
-        return flip_table(model.name, data, before, after, session.dataset(data).targets(after.spec))
-    except HarnessError:
+    """The flips of one candidate; None for tasks in which an answer is not one class."""
+    before, after = session.stored(session.suite.original, data), session.stored(model, data)
+    if after.spec.task not in (Task.BINARY, Task.MULTICLASS):
         return None
+    return flip_table(model.name, data, before, after, session.dataset(data).targets(after.spec))
 
 
 def flip_table(candidate: str, data: str, original: Outputs, outputs: Outputs, targets: Targets) -> FlipTable:

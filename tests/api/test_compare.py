@@ -162,7 +162,7 @@ def test_a_model_that_is_not_there_is_a_verdict() -> None:
         ({"candidate": np.zeros((2, 2, 2))}, UsageError, "not an array of shape (2, 2, 2)"),
         ({"candidate": None}, UsageError, "not NoneType"),
         ({"candidate": {"onxn": "a.onnx"}}, UsageError, "did you mean 'onnx'?"),
-        ({"candidate": {"compress": ["cast"]}}, UsageError, "compress"),
+        ({"candidate": {"compress": [{"cast": {"to": "fp16"}}]}}, UsageError, "compress"),
         ({"original": np.zeros((600, 2)), "candidate": np.zeros((600, 2))}, UsageError, "without their labels"),
         ({"data": {"y": TRUTH, "x": [1, 2]}}, DataError, "do not make a table"),
         ({"data": 7}, UsageError, "not int"),

@@ -74,7 +74,7 @@ def test_a_weight_used_inside_a_branch_is_left_alone(tmp_path: Path) -> None:
     weights = graph.weights(graph.tidy(model))
     assert [sorted(use.op for use in weight.uses) for weight in weights] == [["Add", "MatMul"]]
     onnx.save(model, str(tmp_path / "s.onnx"))
-    with pytest.raises(ModelError, match="nothing was quantized.*w: used by Add"):
+    with pytest.raises(ModelError, match=r"nothing was quantized.*w: used by Add"):
         Quantize().apply(tmp_path / "s.onnx", tmp_path / "t.onnx", QuantizeParameters(mode="weights"), None)  # type: ignore[arg-type]  # not used
 
 

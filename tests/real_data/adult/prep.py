@@ -11,9 +11,6 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "workclass": (
         "?", "Federal-gov", "Local-gov", "Never-worked", "Private", "Self-emp-inc", "Self-emp-not-inc", "State-gov", "Without-pay",
     ),
-    "marital-status": (
-        "Divorced", "Married-AF-spouse", "Married-civ-spouse", "Married-spouse-absent", "Never-married", "Separated", "Widowed",
-    ),
     "occupation": (
         "?", "Adm-clerical", "Armed-Forces", "Craft-repair", "Exec-managerial", "Farming-fishing", "Handlers-cleaners",
         "Machine-op-inspct", "Other-service", "Priv-house-serv", "Prof-specialty", "Protective-serv", "Sales", "Tech-support",
@@ -30,7 +27,7 @@ UNITS = tuple(f"{name}={value}" for name, values in VALUES.items() for value in 
 
 
 def one_hot(*columns: Iterable[str]) -> NDArray[np.float32]:
-    """(n, 44) zeros and ones; a value that is not known leaves all units of its column at zero."""
+    """(n, 37) zeros and ones; a value that is not known leaves all units of its column at zero."""
     parts = [_units(column, values) for column, values in zip(columns, VALUES.values(), strict=True)]
     return np.concatenate(parts, axis=1)
 

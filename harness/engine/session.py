@@ -234,6 +234,7 @@ class Session:
         check = self.checks[spec.name]
         rules = check.segmentations()
         sizes = {found.name: found for found in index.segmentations}
+        flips = self._accepted_flip_rate(model.name, spec.name)
         whole = Item(
             self.suite.name,
             model.name,
@@ -241,7 +242,7 @@ class Session:
             None,
             index.rows,
             hopeless=check.hopeless(index.rows, None),
-            planner=partial(check.power, index.rows, None, None),
+            planner=partial(check.power, index.rows, None, flips),
         )
         items = [whole]
         for name, rule in rules.items():
@@ -259,11 +260,20 @@ class Session:
                         size,
                         critical=rule.is_critical(value_of(segment)),
                         hopeless=check.hopeless(size, rule.max_drop),
-                        planner=partial(check.power, size, rule.max_drop, None),
+                        planner=partial(check.power, size, rule.max_drop, flips),
                     )
                 )
         items += self._vanished(model, spec, {item.segment.label for item in items if item.segment}, set(rules))
         return items
+
+    def _accepted_flip_rate(self, candidate: str, check: str) -> float | None:
+        """Share of examples that flipped when the candidate was accepted; None where no right-or-wrong outcomes are kept."""
+        baseline = self.baseline(candidate)
+        kept = (baseline.outcomes or {}) if baseline is not None else {}
+        before, after = kept.get(("original", check)), kept.get(("accepted", check))
+        if before is None or after is None or before.values.dtype != bool or after.values.dtype != bool:
+            return None
+        return float((before.values != after.values).mean())
 
     def _vanished(self, model: ModelSpec, spec: CheckSpec, present: set[str], asked: set[str]) -> list[Item]:
         """Items for segments that stand in the accepted baseline and are gone from the data."""

@@ -10,6 +10,9 @@ import signal
 import sys
 import threading
 
+_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of linux/prctl.h
+_CHILD_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
+
 
 def take_streams() -> tuple[int, int]:
     """Descriptors to read requests from and to write replies to.
@@ -31,8 +34,10 @@ def die_with_parent(parent: int, requests: int) -> None:
     The kernel's own signal reaches a process that hangs in native code; the watch on the pipe works everywhere else.
     """
     if sys.platform == "linux":
-        set_parent_death_signal = 1  # PR_SET_PDEATHSIG of linux/prctl.h
-        ctypes.CDLL(None, use_errno=True).prctl(set_parent_death_signal, signal.SIGKILL)
+        prctl = ctypes.CDLL(None, use_errno=True).prctl
+        prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        # Processes that the model starts and lets go stay this one's children, so that they can be ended with it.
+        prctl(_CHILD_SUBREAPER, 1)
     if os.getppid() != parent:
         os._exit(1)
     threading.Thread(target=_watch, args=(requests,), daemon=True, name="parent-watch").start()

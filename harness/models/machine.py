@@ -26,6 +26,9 @@ Mode = Literal["shared", "exclusive"]
 PATIENCE = 3600.0
 """Seconds to wait for other work on this machine."""
 
+SOON = 10.0
+"""Seconds after which waiting is said aloud."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -88,10 +91,7 @@ def _acquire(path: Path, mode: Mode, patience: float) -> ReadWriteLock | None:
         _tell(path, error)
         return None
     try:
-        if mode == "shared":
-            lock.acquire_read()
-        else:
-            lock.acquire_write()
+        _wait(lock, path, mode, patience)
     except Timeout:
         lock.close()
         raise MeasurementError(
@@ -103,6 +103,17 @@ def _acquire(path: Path, mode: Mode, patience: float) -> ReadWriteLock | None:
         _tell(path, error)
         return None
     return lock
+
+
+def _wait(lock: ReadWriteLock, path: Path, mode: Mode, patience: float) -> None:
+    acquire = lock.acquire_read if mode == "shared" else lock.acquire_write
+    try:
+        acquire(min(SOON, patience))
+    except Timeout:
+        if patience <= SOON:
+            raise
+        _log.warning("waiting for another run on this machine, for at most %g s (lock: %s)", patience, path)
+        acquire(patience - SOON)
 
 
 def _tell(path: Path, error: Exception) -> None:

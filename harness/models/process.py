@@ -14,6 +14,8 @@ import time
 from collections import deque
 from typing import Any, BinaryIO, cast
 
+import psutil
+
 from harness.errors import ModelError
 from harness.models.job import Job
 from harness.models.protocol import Frame, read_frame, write_frame
@@ -48,11 +50,11 @@ class WorkerProcess:
         self._outgoing: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
         self._incoming: queue.SimpleQueue[tuple[float, Frame | None]] = queue.SimpleQueue()
         self._lines: deque[str] = deque(maxlen=20)
-        self._threads = [
+        self._writer, self._reader, self._listener, self._watcher = (
             threading.Thread(target=target, daemon=True, name=f"worker-{name}")
-            for name, target in (("requests", self._write), ("replies", self._read), ("log", self._listen))
-        ]
-        for thread in self._threads:
+            for name, target in (("requests", self._write), ("replies", self._read), ("log", self._listen), ("end", self._watch))
+        )
+        for thread in (self._writer, self._reader, self._listener, self._watcher):
             thread.start()
         self.send(Frame({"is": "job", "job": job.as_json(), "only_weigh": only_weigh}))
 
@@ -112,29 +114,30 @@ class WorkerProcess:
 
     def close(self) -> None:
         """End the worker and what it started."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        _end_tree(self._process)
         self._outgoing.put(None)
-        self._process.wait()
-        for thread in self._threads:
-            thread.join(timeout=5)
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if stream is not None:
+        self._watcher.join()
+        for thread, stream in (
+            (self._writer, self._process.stdin),
+            (self._reader, self._process.stdout),
+            (self._listener, self._process.stderr),
+        ):
+            thread.join(timeout=1)
+            # A process that outlived the worker may hold the other end; closing under a thread that still reads would
+            # wait for it for ever.
+            if stream is not None and not thread.is_alive():
                 with contextlib.suppress(OSError):
                     stream.close()
 
     def _cause(self) -> str:
-        try:
-            status = self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            return "closed its end of the pipe"
+        status = self._process.wait()
         if status >= 0:
             return f"ended with exit status {status}"
         hint = " (out of memory?)" if status == -signal.SIGKILL else ""
         return f"was killed by {signal.Signals(-status).name}{hint}"
 
     def _last_line(self) -> str:
-        self._threads[2].join(timeout=1)
+        self._listener.join(timeout=1)
         return next((line for line in reversed(self._lines) if line), "")
 
     def _write(self) -> None:
@@ -146,10 +149,14 @@ class WorkerProcess:
                 return
 
     def _read(self) -> None:
-        frame: Frame | None = None
         with contextlib.suppress(ValueError, OSError):
             while (frame := read_frame(cast(BinaryIO, self._process.stdout))) is not None:
                 self._incoming.put((time.monotonic(), frame))
+
+    def _watch(self) -> None:
+        """Say that no more will come. The end of the pipe does not tell: a process the model forked may hold it open."""
+        self._process.wait()
+        self._reader.join(timeout=1)
         self._incoming.put((time.monotonic(), None))
 
     def _listen(self) -> None:
@@ -159,6 +166,19 @@ class WorkerProcess:
                 text = line.decode(errors="replace").rstrip()
                 self._lines.append(text[:300])
                 _log.debug("%s: %s", self._name, text)
+
+
+def _end_tree(process: subprocess.Popen[bytes]) -> None:
+    """Kill the worker, its process group, and what it started that has left the group."""
+    try:
+        started = psutil.Process(process.pid).children(recursive=True)
+    except psutil.Error:
+        started = []
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    for child in started:
+        with contextlib.suppress(psutil.Error):
+            child.kill()
 
 
 def _start(threads: int) -> subprocess.Popen[bytes]:

@@ -11,6 +11,7 @@ from tests.cli.door import Door
 
 PAGE = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+_DECLARED = re.compile(r"^  (?:-\w, )?(--[a-z][a-z-]*)", re.MULTILINE)
 
 
 def section(title: str) -> str:
@@ -22,11 +23,9 @@ def test_every_option_is_on_the_page_and_none_that_is_not(harness: Door, command
     helped = harness(command, "--help").out
     if command == "baseline":
         helped = "".join(harness("baseline", each, "--help").out for each in ("accept", "show", "diff"))
-    # An option stands at the left of its line; what stands further right is prose about it.
-    known = {option for line in helped.splitlines() for option in _OPTION.findall(line[:34])}
+    known = set(_DECLARED.findall(helped))
     documented = set(_OPTION.findall(section(f"harness {command}")))
-    assert known - {"--help"} <= documented
-    assert documented <= known | set(_OPTION.findall(helped))
+    assert documented | {"--help"} == known | {"--help"}
 
 
 def test_judge_takes_what_run_takes_but_fresh(harness: Door) -> None:

@@ -240,6 +240,43 @@ def test_a_regression(project: Path, harness: Door) -> None:
     assert harness("run").status == 0
 
 
+def write_model(path: Path, node: str, dtype: int, shape: list[str | int], scale: float) -> None:
+    """features → MatMul → `node` → answer."""
+    weights = np.asarray(RIGHT if node == "ArgMax" else [[2.0], [2.0]], dtype=np.float32) * np.float32(scale)
+    attributes = {"axis": 1, "keepdims": 0} if node == "ArgMax" else {}
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["features", "W"], ["z"]), helper.make_node(node, ["z"], ["answer"], **attributes)],
+        "small",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", 2])],
+        [helper.make_tensor_value_info("answer", dtype, shape)],
+        [numpy_helper.from_array(weights, "W")],
+    )
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(path))
+
+
+@pytest.mark.parametrize(
+    ("node", "dtype", "shape", "kind", "task"),
+    [
+        ("Sigmoid", TensorProto.FLOAT, ["batch", 1], OutputType.PROBABILITIES, Task.BINARY),
+        ("ArgMax", TensorProto.INT64, ["batch"], OutputType.LABEL, Task.MULTICLASS),
+    ],
+)
+def test_one_answer_per_example(
+    project: Path, harness: Door, node: str, dtype: int, shape: list[str | int], kind: OutputType, task: Task
+) -> None:
+    write_model(project / "small.onnx", node, dtype, shape, 1.0)
+    write_model(project / "small.int8.onnx", node, dtype, shape, 1.5)
+    write_people(project / "people.csv")
+    said = harness("init", "small.onnx", "small.int8.onnx", "people.csv", "-y", "--target", "income")
+    assert said.status == 0, said.err
+    output = loaded("suites/small.yaml").original.output
+    assert output is not None
+    assert (output.type, output.task) == (kind, task)
+    assert harness("run").status == 0
+    # Both models are right on every example, or the output was misread.
+    assert '"original_value": 1.0' in (project / "reports" / "small" / "result.json").read_text()
+
+
 def test_recorded_outputs(recorded: Path, harness: Door) -> None:
     (recorded / "suites" / "recorded.yaml").unlink()
     columns = ["--original-column", "fp32", "--candidate-column", "int8", "--candidate-column", "int4"]

@@ -175,3 +175,14 @@ def test_models_judged_since_the_last_accept_are_counted(project: Project) -> No
         wiring.report(run, project.folder / "reports", {"recorded": session})
     again = project.session().verdicts("int8", "drift")[0]
     assert any("models judged since the last accept: 3" in warning for warning in again.warnings)
+
+
+def test_the_planner_takes_the_flip_rate_of_the_accepted_state(project: Project) -> None:
+    before = project.session().items()[0].power
+    assert before is not None
+    assert before.assumed_flip_rate == 0.05
+    project.answers("candidate", lambda row: row % 20 != 0 and row % 200 != 1)
+    project.accept()
+    after = project.session().items()[0].power
+    assert after is not None
+    assert after.assumed_flip_rate == pytest.approx(1 / 200)

@@ -230,27 +230,57 @@ def _wait_for_pid(file: Path) -> int:
     return int(file.read_text())
 
 
-def test_what_a_model_starts_ends_with_it(root: Path) -> None:
-    module(
-        root,
-        "starter",
-        """
-        import subprocess, sys
-        import numpy as np
+STARTER = """
+    import os, subprocess, sys, time
+    import numpy as np
 
-        def answer(batch, file):
-            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    def answer(batch, file, how):
+        if how == "forks":
+            # As daemons do: nothing is executed, every descriptor stays open, the session is left.
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork():
+                    os._exit(0)
+                with open(file, "a") as out:
+                    print(os.getpid(), file=out)
+                time.sleep(600)
+            os.wait()
+            while not os.path.exists(file) or not open(file).read().strip():
+                time.sleep(0.01)
+        else:
+            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=how == "leaves")
             with open(file, "w") as out:
                 print(child.pid, file=out)
-            return np.zeros((len(batch["x"]), 3))
-        """,
-    )
-    gathered(python_spec("starter:answer", kwargs={"file": str(root / "pid")}), root, data(3))
+        if how == "forks" and "dies" in file:
+            os._exit(5)
+        return np.zeros((len(batch["x"]), 3))
+"""
+
+
+@pytest.mark.parametrize("how", ["stays", "leaves", "forks"])
+def test_what_a_model_starts_ends_with_it(root: Path, how: str) -> None:
+    module(root, "starter", STARTER)
+    began = time.monotonic()
+    gathered(python_spec("starter:answer", kwargs={"file": str(root / "pid"), "how": how}), root, data(3))
+    assert time.monotonic() - began < 20
     pid = int((root / "pid").read_text())
     deadline = time.monotonic() + 10
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline, "the model's child is still alive"
         time.sleep(0.05)
+
+
+def test_the_end_of_a_worker_is_noticed_although_a_process_holds_its_pipes(root: Path) -> None:
+    module(root, "starter", STARTER)
+    began = time.monotonic()
+    try:
+        with pytest.raises(ModelError, match="ended with exit status 5"):
+            gathered(python_spec("starter:answer", kwargs={"file": str(root / "dies"), "how": "forks"}), root, data(1))
+        assert time.monotonic() - began < 40
+    finally:
+        # Orphans of a worker that died by itself are nobody's children any more.
+        for pid in (root / "dies").read_text().split():
+            os.kill(int(pid), signal.SIGKILL)
 
 
 @pytest.mark.parametrize(

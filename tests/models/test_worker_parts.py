@@ -236,7 +236,8 @@ with machine("exclusive", path=Path({str(tmp_path / "lock")!r})):
         pass
 
 
-def test_the_lock_is_per_user() -> None:
+def test_the_lock_is_per_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
     assert str(os.getuid()) in str(machine_module.lock_path())
 
 

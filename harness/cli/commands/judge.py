@@ -18,7 +18,8 @@ def judge(
 ) -> None:
     """Judge again from stored evidence; no model is run.
 
-    For when a margin or a segment has changed: no model is loaded either. What was never gathered is an ERROR that says so. Exit status as of run.
+    For when a margin or a segment has changed: no model is loaded either. What was never gathered is an ERROR that
+    says so. Exit status as of run.
     """
     from harness.cli.running import Request, run_suites  # noqa: PLC0415  # only this command pays for it
 

@@ -115,7 +115,8 @@ def _features(tensor: Tensor, free: Sequence[Column], data: Data, wishes: Wishes
         takes = "any number of them" if width is None else f"{width}"
         questions.miss(
             f"--column: the model takes {takes} per example, and {data.path} has {len(numbers)} columns of numbers "
-            f"({', '.join(numbers[:12])}{', …' if len(numbers) > 12 else ''}); repeat --column in the order of the model's input"
+            f"({', '.join(numbers[:12])}{', …' if len(numbers) > 12 else ''}); repeat --column in the order of the model's input "
+            "(what training computed from texts, a python step must compute here: docs/suites.md)"
         )
         return None
     gaps = [name for name in chosen if data[name].missing]

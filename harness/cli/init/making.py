@@ -23,7 +23,7 @@ from harness.errors import HarnessError, ModelError, StoreError, UsageError
 _FOR_LENGTHS = 90
 """Examples from which three segments by the length of the text can say something."""
 
-_PRECISIONS = re.compile(r"(?:u?int\d+|fp\d+|bf16|q\d\w*|w\d+a\d+|pruned|sparse|distilled|quant\w*|dynamic|static|small)", re.IGNORECASE)
+_PRECISIONS = re.compile(r"(?:u?int\d+|fp\d+|bf16|q\d\w*|w\d+a\d+|pruned|sparse|distilled|quant\w*)", re.IGNORECASE)
 
 
 def write_suite(wishes: Wishes) -> None:
@@ -178,7 +178,7 @@ def _some(*names: str | None) -> tuple[str, ...]:
 def _suite_name(path: Path) -> str:
     """`models/income.fp32.onnx` → `income`."""
     parts = [part for part in re.split(r"[._-]+", path.name.partition(".")[0]) if part and not _PRECISIONS.fullmatch(part)]
-    return re.sub(r"[^\w-]+", "-", "-".join(parts)).strip("-") or "comparison"
+    return re.sub(r"[^\w-]+", "-", "-".join(parts) or path.stem).strip("-") or "comparison"
 
 
 def _candidate_name(original: Path, candidate: Path) -> str:

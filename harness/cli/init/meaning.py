@@ -101,10 +101,10 @@ def _type(output: Tensor, operator: str, task: str, wishes: Wishes, questions: Q
 
 
 def _with_labels(found: Meaning, output: Tensor, model: Facts, target: Column, wishes: Wishes, questions: Questions) -> Meaning | None:
-    single = _is_float(output) and _width(output) == 1
-    if single:
-        positive = _positive(tuple(target.values), wishes, questions)
-        return None if positive is None else _made(found, task=Task.BINARY.value, positive=positive)
+    if _names_itself(output, target, wishes):
+        return found
+    if _is_float(output) and _width(output) == 1:
+        return _one_number(found, target, wishes, questions)
     labels, comment = _labels(output, model, target, wishes, questions)
     if labels is None:
         return None
@@ -123,6 +123,28 @@ def _with_labels(found: Meaning, output: Tensor, model: Facts, target: Column, w
         if positive is None
         else _made(found, task=Task.BINARY.value, labels=labels, label_file=file, positive=positive, comment=comment)
     )
+
+
+def _names_itself(output: Tensor, target: Column, wishes: Wishes) -> bool:
+    """Whether the model answers with the labels themselves: texts, or the numbers that stand in the data."""
+    if wishes.labels or wishes.label_file is not None or _is_float(output):
+        return False
+    return output.dtype == "str" or target.sort == "number"
+
+
+def _one_number(found: Meaning, target: Column, wishes: Wishes, questions: Questions) -> Meaning | None:
+    """One number per example: how much it is the positive one of two labels."""
+    labels = wishes.labels or (_lines(wishes.label_file) if wishes.label_file is not None else target.values)
+    if len(labels) != 2:
+        questions.miss(
+            f"--task: one number per example tells two labels apart, and the target {target.name!r} has {target.distinct:,} values"
+        )
+        return None
+    positive = _positive(tuple(labels), wishes, questions)
+    if positive is None:
+        return None
+    negative = next(label for label in labels if label != positive)
+    return _made(found, task=Task.BINARY.value, labels=(negative, positive), positive=positive)
 
 
 def _made(found: Meaning, **changes: object) -> Meaning:

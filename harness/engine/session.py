@@ -24,7 +24,7 @@ from harness.engine import expect
 from harness.engine.gather import Gatherer
 from harness.engine.items import Item
 from harness.engine.tools import Edges, Options, Tools
-from harness.errors import HarnessError, MeasurementError, ModelError, UsageError
+from harness.errors import HarnessError, MeasurementError, ModelError, StoreError, UsageError
 from harness.ports.compress import Artefact
 from harness.ports.data import DataIndex, Dataset
 
@@ -142,7 +142,11 @@ class Session:
         if not model.steps:
             return model
         if model.name not in self.artefacts:
-            self.artefacts[model.name] = self.tools.maker(self.suite).make(model, self.resolve(self.suite.model(model.source)))
+            maker, source = self.tools.maker(self.suite), self.resolve(self.suite.model(model.source))
+            found = maker.make(model, source) if self.options.gather else maker.find(model, source)
+            if found is None:
+                raise StoreError(f"the candidate {model.name} was not made yet; run: harness run")
+            self.artefacts[model.name] = found
         return self.artefacts[model.name].model
 
     def outputs(self, model: ModelSpec, data: str) -> Outputs:

@@ -23,6 +23,9 @@ from harness.models.protocol import Frame, read_frame, write_frame
 LOAD_TIMEOUT = 600.0
 """Seconds a model may take to load, the import of its runtime included."""
 
+_CHUNK = 1 << 16
+_LONGEST_LINE = 300
+
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 # The parent's import path is handed on, so that whatever it found (an editable install, a test's folder) the worker finds.
 _START = "import sys; sys.path += [p for p in sys.argv[2:] if p not in sys.path]; from harness.models.worker import main; main()"
@@ -49,7 +52,7 @@ class WorkerProcess:
         self._process = _start(job.threads)
         self._outgoing: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
         self._incoming: queue.SimpleQueue[tuple[float, Frame | None]] = queue.SimpleQueue()
-        self._lines: deque[str] = deque(maxlen=20)
+        self._lines: deque[str] = deque(maxlen=20)  # the last ones it printed
         self._writer, self._reader, self._listener, self._watcher = (
             threading.Thread(target=target, daemon=True, name=f"worker-{name}")
             for name, target in (("requests", self._write), ("replies", self._read), ("log", self._listen), ("end", self._watch))
@@ -117,15 +120,12 @@ class WorkerProcess:
         _end_tree(self._process)
         self._outgoing.put(None)
         self._watcher.join()
-        for thread, stream in (
-            (self._writer, self._process.stdin),
-            (self._reader, self._process.stdout),
-            (self._listener, self._process.stderr),
-        ):
+        for thread in (self._writer, self._reader, self._listener):
             thread.join(timeout=1)
-            # A process that outlived the worker may hold the other end; closing under a thread that still reads would
-            # wait for it for ever.
-            if stream is not None and not thread.is_alive():
+        # A process that outlived the worker may hold the other ends, and a thread still read them: closing unbuffered
+        # streams does not wait for it, and it ends when that process does.
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
 
@@ -138,7 +138,7 @@ class WorkerProcess:
 
     def _last_line(self) -> str:
         self._listener.join(timeout=1)
-        return next((line for line in reversed(self._lines) if line), "")
+        return self._lines[-1] if self._lines else ""
 
     def _write(self) -> None:
         assert self._process.stdin is not None
@@ -161,11 +161,20 @@ class WorkerProcess:
 
     def _listen(self) -> None:
         assert self._process.stderr is not None
+        rest = b""
         with contextlib.suppress(ValueError, OSError):
-            for line in self._process.stderr:
-                text = line.decode(errors="replace").rstrip()
-                self._lines.append(text[:300])
-                _log.debug("%s: %s", self._name, text)
+            while chunk := self._process.stderr.read(_CHUNK):
+                *lines, rest = (rest + chunk).split(b"\n")
+                rest = rest[-_LONGEST_LINE:]
+                for line in lines:
+                    self._note(line)
+        self._note(rest)
+
+    def _note(self, line: bytes) -> None:
+        text = line.decode(errors="replace").rstrip()[:_LONGEST_LINE]
+        if text:
+            self._lines.append(text)
+            _log.debug("%s: %s", self._name, text)
 
 
 def _end_tree(process: subprocess.Popen[bytes]) -> None:
@@ -195,6 +204,7 @@ def _start(threads: int) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        bufsize=0,
         env=environment,
         # A group of its own: Ctrl-C reaches the harness alone, and ending the group ends what the model started.
         start_new_session=True,

@@ -66,5 +66,8 @@ class Artefact:
 class Maker(Protocol):
     """Makes the candidates that a suite describes by `compress:`."""
 
+    def find(self, model: ModelSpec, source: ModelSpec) -> Artefact | None:
+        """The artefact if it was made before, else None. Makes nothing and loads no model library."""
+
     def make(self, model: ModelSpec, source: ModelSpec) -> Artefact:
         """The artefact of `model.steps` applied to `source`; made once, then found again by its content hash."""

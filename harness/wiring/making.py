@@ -31,6 +31,10 @@ class SubprocessMaker:
         self.project = project
         self.files = file_maker(suite, project)
 
+    def find(self, model: ModelSpec, source: ModelSpec) -> Artefact | None:
+        """See `Maker.find`."""
+        return self.files.find(model, source)
+
     def make(self, model: ModelSpec, source: ModelSpec) -> Artefact:
         """See `Maker.make`; `ModelError` when a step fails, with its sentence."""
         found = self.files.find(model, source)

@@ -10,14 +10,6 @@ from tests.cli.door import Door
 from tests.cli.material import write_recorded_suite, write_recording
 
 
-@pytest.fixture(autouse=True)
-def _machine_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """These tests must not wait for measurements that other processes make on this machine."""
-    folder = tmp_path_factory.mktemp("machine")
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr("harness.models.machine.lock_path", lambda: folder / "machine.lock")
-
-
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project folder, entered."""

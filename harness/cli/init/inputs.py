@@ -116,7 +116,7 @@ def _features(tensor: Tensor, free: Sequence[Column], data: Data, wishes: Wishes
         questions.miss(
             f"--column: the model takes {takes} per example, and {data.path} has {len(numbers)} columns of numbers "
             f"({', '.join(numbers[:12])}{', …' if len(numbers) > 12 else ''}); repeat --column in the order of the model's input "
-            "(what training computed from texts, a python step must compute here: docs/suites.md)"
+            "(what training computed from texts, a python step must compute here: docs/suite-language.md)"
         )
         return None
     gaps = [name for name in chosen if data[name].missing]

@@ -82,7 +82,9 @@ def _task(output: Tensor, target: Column, wishes: Wishes, questions: Questions) 
         best, sure = Task.BINARY.value, target.whole
     else:
         best, sure = Task.REGRESSION.value, width == 1 and (not target.whole or target.distinct > MANY)
-    return questions.choose("--task", "What is the model asked?", _TASKS, given=wishes.task, best=best, sure=sure)
+    columns = "any number of" if width is None else f"{width:,}"
+    question = f"What is the model asked? Its output has {columns} columns, and the target {target.name!r} has {target.distinct:,} values."
+    return questions.choose("--task", question, _TASKS, given=wishes.task, best=best, sure=sure)
 
 
 def _type(output: Tensor, operator: str, task: str, wishes: Wishes, questions: Questions) -> str | None:

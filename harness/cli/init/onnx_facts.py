@@ -37,7 +37,7 @@ def look_at_model(path: Path) -> Facts:
     if not path.is_file():
         raise ModelError(f"there is no model file {path}")
     if path.suffix.lower() != ".onnx":
-        raise ModelError(f"{path} is not an .onnx file; init looks at ONNX files, and docs/suites.md shows suites of other models")
+        raise ModelError(f"{path} is not an .onnx file; init looks at ONNX files, and docs/suite-language.md shows suites of other models")
     try:
         model = onnx.load(str(path), load_external_data=False)
     except Exception as error:  # protobuf and onnx have no common base

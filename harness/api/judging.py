@@ -25,7 +25,7 @@ def judge_session(session: Session, candidates: Sequence[str] = ()) -> SuiteReco
             for spec in session.suite.checks:
                 session.verdicts(model.name, spec.name)
     messages = [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
-    record = session.record(partial=len(models) < len(session.suite.candidates))
+    record = session.record()
     return replace(record, warnings=tuple(dict.fromkeys((*record.warnings, *messages))))
 
 

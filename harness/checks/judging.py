@@ -75,8 +75,9 @@ def judge(
     verdicts: list[Verdict] = []
     for name, rule in rules.segments.items():
         family = _Family(evaluator, rules, name, rule, segmentations[name], tolerated, reader)
-        verdicts.extend(family.verdicts())
-        verdicts.extend(vanished(rules, name, rule, segmentations[name], standing, (minimum_sizes or {}).get(name, 1)))
+        gone = {verdict.segment: verdict for verdict in vanished(rules, name, segmentations, standing, (minimum_sizes or {}).get(name, 1))}
+        verdicts.extend(verdict for verdict in family.verdicts() if verdict.segment not in gone)
+        verdicts.extend(gone.values())
     return (_headline(whole, verdicts, rules), *verdicts)
 
 
@@ -99,7 +100,7 @@ class _Family:
         self.limit = rules.limit_of(name)
         self.table = evaluator.table(self.groups, np.full(self.groups.count, self.limit.amount))
         self.tolerated = tolerated
-        self.critical = np.array([rule.is_critical(value_of(segment)) for segment in self.segments], dtype=np.bool_)
+        self.critical = np.array([rule.is_critical(segment.value) for segment in self.segments], dtype=np.bool_)
 
     def verdicts(self) -> list[Verdict]:
         """One per segment."""
@@ -153,52 +154,6 @@ class _Family:
             needs_more=table.needs_more[group] if outcome is Outcome.INCONCLUSIVE else None,
             worst_examples=self.reader.worst(self.evaluator, self.groups, group) if outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE) else (),
         )
-
-
-def vanished(
-    rules: Rules, name: str, rule: SegmentRule, segmentation: Segmentation, standing: frozenset[str], minimum: int
-) -> list[Verdict]:
-    """ERROR verdicts for critical or accepted segments that are absent or too small."""
-    sizes = {segment.label: int(size) for segment, size in zip(segmentation.segments, segmentation.sizes(), strict=True)}
-    expected = {label: "stands in the accepted baseline" for label in standing if _belongs(label, name, segmentation)}
-    if isinstance(rule.critical, tuple):
-        expected |= {f"{name}:{value}": "is critical" for value in rule.critical}
-    gone = []
-    for label, why in sorted(expected.items()):
-        size = sizes.get(label, 0)
-        if size >= max(1, minimum):
-            continue
-        found = "is not in the data" if size == 0 else f"has only {size} examples, fewer than min_examples ({minimum})"
-        gone.append(
-            Verdict(
-                suite=rules.suite,
-                candidate=rules.candidate,
-                check=rules.check,
-                segment=Segment(name, segment_values(label)),
-                outcome=Outcome.ERROR,
-                reason=f"the segment {label} {why} and {found}; "
-                "restore its examples, or remove it from the suite and accept a new baseline",
-                blocks=True,
-                critical=True,
-            )
-        )
-    return gone
-
-
-def segment_values(label: str) -> tuple[tuple[str, str], ...]:
-    """`language:bn,length:0..20` → its (name, value) pairs."""
-    pairs = (part.partition(":") for part in label.split(","))
-    return tuple((name, value) for name, _, value in pairs)
-
-
-def value_of(segment: Segment) -> str:
-    """The value by which `critical:` names a segment: `bn`, or `bn,0..20` for a product."""
-    return ",".join(value for _, value in segment.values)
-
-
-def _belongs(label: str, name: str, segmentation: Segmentation) -> bool:
-    names = tuple(pair[0] for pair in segment_values(label))
-    return names == (tuple(n for n, _ in segmentation.segments[0].values) if segmentation.segments else (name,))
 
 
 def _whole(evaluator: Evaluator, groups: Groups, table: Table, rules: Rules, reader: Reader) -> Verdict:

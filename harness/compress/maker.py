@@ -135,8 +135,13 @@ class FileMaker:
         folder = self._folder(".steps", recipe.keys[0])
 
         def build(target: Path) -> Record:
-            rows = self.feed(source, self.verify_on, VERIFIED_ROWS)
-            return {**recipe.origin, "notes": list(self.export(source, target / MODEL, rows))}
+            try:
+                notes = self.export(source, target / MODEL, self.feed(source, self.verify_on, VERIFIED_ROWS))
+            except HarnessError:
+                raise
+            except Exception as error:
+                raise ModelError(f"{source.name} could not be written as ONNX: {type(error).__name__}: {error}") from error
+            return {**recipe.origin, "notes": list(notes)}
 
         return folder, made_folder(folder, build)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -25,6 +27,11 @@ class Segment:
     def label(self) -> str:
         """How items and reports call it: `language:bn,length:0..20`."""
         return ",".join(f"{name}:{value}" for name, value in self.values)
+
+    @property
+    def value(self) -> str:
+        """How `critical:` names it: `bn`, or `bn,0..20` for a product."""
+        return ",".join(value for _, value in self.values)
 
     def as_mapping(self) -> dict[str, str]:
         """`{"language": "bn", "length": "0..20"}`, the form of result.json."""
@@ -90,3 +97,30 @@ class SegmentRule:
     def is_critical(self, value: str) -> bool:
         """Whether the segment with this value must neither vanish nor stay unproven."""
         return self.critical == "all" or (self.critical != "none" and value in self.critical)
+
+
+def segment_named(segmentation: str, parts: Sequence[str], value: str) -> Segment:
+    """The segment that `critical:` means by `value`: `bn`, or `bn,0..20` for a product of the segmentations `parts`.
+
+    Where a value of a product holds commas itself, the last part gets what is left.
+    """
+    values = value.split(",", len(parts) - 1)
+    values += [""] * (len(parts) - len(values))
+    return Segment(segmentation, tuple(zip(parts, values, strict=True)))
+
+
+def segments_labelled(labels: Iterable[str], parts: Mapping[str, Sequence[str]]) -> tuple[Segment, ...]:
+    """The segments that labels such as `language:bn,length:0..20` stand for, in their order.
+
+    `parts` maps each segmentation to those it is made of (itself, unless it is a product). Values may hold commas and
+    colons: a label belongs to the segmentation with the most parts that fits it. One that fits none is left out.
+    """
+    by_size = sorted(parts.items(), key=lambda item: -len(item[1]))
+    patterns = [(name, of, re.compile(",".join(f"{re.escape(part)}:(.*)" for part in of), re.DOTALL)) for name, of in by_size]
+    found = []
+    for label in labels:
+        matches = ((name, of, match) for name, of, pattern in patterns if (match := pattern.fullmatch(label)))
+        for name, of, match in matches:
+            found.append(Segment(name, tuple(zip(of, match.groups(), strict=True))))
+            break
+    return tuple(found)

@@ -41,7 +41,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     verdict = getattr(item, "verdict_json", None)
     if verdict is not None and call.excinfo is not None and report.outcome == "failed":
         # pytest asks an item how to show its failure only when it comes from the call, not from the setup.
-        report.longrepr = item.repr_failure(call.excinfo)  # type: ignore[assignment]  # the text that pytest's own collectors give too
+        report.longrepr = item.repr_failure(call.excinfo)  # the text that pytest's own collectors give too
     if verdict is not None and (report.when == "call" or report.outcome != "passed"):
         report.__dict__["harness_verdict"] = verdict()
     return report

@@ -54,6 +54,7 @@ class SuiteFile(pytest.File):
             if config.getoption("--candidate") and not chosen:
                 return
             items = () if self.skipped else self.session_of_suite.items(chosen)
+            ledger().suites[suite.name]["items"] = len(items)
         except HarnessError as error:
             raise self.CollectError(str(error)) from None
         by_candidate: dict[str, list[Item]] = {model.name: [] for model in self.session_of_suite.candidates(chosen)}

@@ -74,7 +74,7 @@ def record_of(book: Ledger) -> RunRecord:
                 warnings=tuple(facts.get("warnings", ())),
                 seconds=facts.get("seconds", 0.0),
                 model_calls=facts.get("model_calls", 0),
-                partial=False,
+                partial=len(verdicts) < facts.get("items", 0),
             )
         )
     started = datetime.fromtimestamp(book.started, UTC).isoformat(timespec="seconds")

@@ -231,6 +231,16 @@ def test_a_failed_second_step_keeps_the_first(digits: Net, tmp_path: Path) -> No
     assert made.model.steps == ()
 
 
+def test_an_export_that_goes_wrong_is_a_fault_of_the_model(digits: Net, tmp_path: Path) -> None:
+    def export(source: ModelSpec, target: Path, rows: Any) -> tuple[str, ...]:
+        return (str((tmp_path / "weights.safetensors").read_bytes()),)
+
+    makes = maker(digits, tmp_path / "cache", export=export)
+    with pytest.raises(ModelError, match="original could not be written as ONNX: FileNotFoundError"):
+        makes.make(candidate(digits, INT4), digits.spec)
+    assert not list((tmp_path / "cache").rglob("model.onnx"))
+
+
 def test_a_place_that_cannot_be_written(digits: Net, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StoreError, match="cannot write"):

@@ -94,3 +94,12 @@ def test_a_folder_without_a_project_file_works_too(pytester: pytest.Pytester) ->
     (folder / "runs.csv").write_text(recording(2000, lambda row, group: False))
     pytester.runpytest_subprocess("anywhere").assert_outcomes(passed=5)
     assert (pytester.path / "reports" / "recorded" / "index.html").exists()
+
+
+def test_a_run_of_some_items_is_partial_and_promises_nothing(project: pytest.Pytester) -> None:
+    result = project.runpytest_subprocess("suites/", "-k", "group:a")
+    assert "may ship" not in result.stdout.str()
+    assert json.loads((project.path / "reports" / "recorded" / "result.json").read_text())["partial"] is True
+    whole = project.runpytest_subprocess("suites/")
+    assert "may ship" in whole.stdout.str()
+    assert json.loads((project.path / "reports" / "recorded" / "result.json").read_text())["partial"] is False

@@ -13,6 +13,7 @@ from harness import stats
 from harness.arrays.segmentation import Segmentation
 from harness.checks.parameters import OnInconclusive, blocks
 from harness.checks.table import Evaluator, Groups, Table
+from harness.checks.vanished import vanished
 from harness.core.comparison import Comparison
 from harness.core.estimate import Estimate
 from harness.core.outcome import Outcome
@@ -75,9 +76,9 @@ def judge(
     verdicts: list[Verdict] = []
     for name, rule in rules.segments.items():
         family = _Family(evaluator, rules, name, rule, segmentations[name], tolerated, reader)
-        gone = {verdict.segment: verdict for verdict in vanished(rules, name, segmentations, standing, (minimum_sizes or {}).get(name, 1))}
+        gone = vanished(name, rules.segments, segmentations, standing, (minimum_sizes or {}).get(name, 1))
         verdicts.extend(verdict for verdict in family.verdicts() if verdict.segment not in gone)
-        verdicts.extend(gone.values())
+        verdicts.extend(_gone(rules, segment, reason) for segment, reason in gone.items())
     return (_headline(whole, verdicts, rules), *verdicts)
 
 
@@ -154,6 +155,10 @@ class _Family:
             needs_more=table.needs_more[group] if outcome is Outcome.INCONCLUSIVE else None,
             worst_examples=self.reader.worst(self.evaluator, self.groups, group) if outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE) else (),
         )
+
+
+def _gone(rules: Rules, segment: Segment, reason: str) -> Verdict:
+    return Verdict(rules.suite, rules.candidate, rules.check, segment, Outcome.ERROR, reason, blocks=True, critical=True)
 
 
 def _whole(evaluator: Evaluator, groups: Groups, table: Table, rules: Rules, reader: Reader) -> Verdict:

@@ -73,7 +73,7 @@ def main(function: str, root: Path, target: Path, report: Path) -> int:
     except HarnessError as error:
         sentence = str(error)
     except Exception as error:
-        sentence = f"raised {type(error).__name__}: {error}{_place(error, root)}"
+        sentence = f"raised {type(error).__name__}: {' '.join(str(error).split())}{_place(error, root)}"
     else:
         return 0
     report.write_text(json.dumps({"error": sentence}), encoding="utf-8")

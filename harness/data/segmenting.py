@@ -14,6 +14,7 @@ from harness.core import predicate as predicates
 from harness.core.segment import MISSING, OTHER, ByBins, ByColumn, ByPredicate, ByProduct, Segment, SegmentationSpec
 from harness.data.bins import bin_codes, bin_names, quantile_edges, text_lengths
 from harness.data.coding import Coded, encode, text_order
+from harness.data.naming import name_rows
 from harness.data.table import ParquetTable
 from harness.data.where import holds
 from harness.errors import DataError
@@ -81,6 +82,8 @@ class Segmenter:
 
     def _by_column(self, name: str, column: str) -> Segmentation:
         coded = self._column(column)
+        if MISSING in coded.texts and coded.missing.any():
+            raise DataError(_taken(coded, MISSING, "the segment of the examples whose value is missing"))
         order = text_order(coded.texts)
         rank = np.empty(len(order), dtype=np.int32)
         rank[order] = np.arange(len(order), dtype=np.int32)
@@ -112,6 +115,11 @@ class Segmenter:
         return _product(name, [self._get(part, (*above, name)) for part in of])
 
 
+def _taken(coded: Coded, value: str, by: str) -> str:
+    rows = coded.rows_of(np.array([coded.texts.index(value)]))
+    return f"column {coded.column!r} holds the text {value!r} in {name_rows(rows)}, and so {by} is called; give the text another name"
+
+
 def _parse(name: str, where: str) -> predicates.Predicate:
     try:
         return predicates.parse(where)
@@ -140,6 +148,8 @@ def _merge_small(found: Segmentation, spec: SegmentationSpec) -> Segmentation:
     if spec.otherwise == "keep" or not small.any():
         return found
     kept = _keep(found, ~small)
+    if any(segment.value == OTHER for segment in kept.segments):
+        raise DataError(f"a value is called {OTHER!r}, and so the segment of merged small segments is called; give the value another name")
     merged = np.append(small, False)[found.codes]
     codes = np.where(merged, len(kept.segments), kept.codes).astype(np.int32)
     return Segmentation(found.name, (*kept.segments, Segment(found.name, ((found.name, OTHER),))), codes, found.edges)

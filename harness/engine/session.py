@@ -12,12 +12,11 @@ from harness.arrays.baseline import Baseline
 from harness.arrays.footprint import Footprint
 from harness.arrays.outputs import Outputs
 from harness.checks.check import Check
-from harness.checks.judging import segment_values, value_of
 from harness.checks.material import Examples, Material
 from harness.core.models import ModelSpec
 from harness.core.outcome import Outcome
 from harness.core.run import SuiteRecord
-from harness.core.segment import Segment
+from harness.core.segment import ByProduct, Segment, segment_named, segments_labelled
 from harness.core.suite import CheckSpec, DataSpec, Suite
 from harness.core.verdict import Verdict
 from harness.engine import expect
@@ -249,12 +248,13 @@ class Session:
             planner=partial(check.power, index.rows, None, flips),
         )
         items = [whole]
+        parts = {name: self._parts(spec.data, name) for name in rules}
         for name, rule in rules.items():
-            found: dict[str, tuple[Segment, int]] = {s.label: (s, n) for s, n in zip(sizes[name].segments, sizes[name].sizes, strict=True)}
-            expected = [f"{name}:{value}" for value in rule.critical] if isinstance(rule.critical, tuple) else []
-            for label in expected:
-                found.setdefault(label, (Segment(name, segment_values(label)), 0))
-            for segment, size in found.values():
+            found = dict(zip(sizes[name].segments, sizes[name].sizes, strict=True))
+            by_value = {segment.value for segment in found}
+            absent = [value for value in rule.critical if value not in by_value] if isinstance(rule.critical, tuple) else []
+            found |= {segment_named(name, parts[name], value): 0 for value in absent}
+            for segment, size in found.items():
                 items.append(
                     Item(
                         self.suite.name,
@@ -262,13 +262,14 @@ class Session:
                         spec.name,
                         segment,
                         size,
-                        critical=rule.is_critical(value_of(segment)),
+                        critical=rule.is_critical(segment.value),
                         hopeless=check.hopeless(size, rule.max_drop),
                         planner=partial(check.power, size, rule.max_drop, flips),
                     )
                 )
-        items += self._vanished(model, spec, {item.segment.label for item in items if item.segment}, set(rules))
-        return items
+        known = {item.segment for item in items}
+        gone = [segment for segment in self._standing(model, spec, parts) if segment not in known]
+        return [*items, *(Item(self.suite.name, model.name, spec.name, segment, 0, critical=True) for segment in gone)]
 
     def _accepted_flip_rate(self, candidate: str, check: str) -> float | None:
         """Share of examples that flipped when the candidate was accepted; None where no right-or-wrong outcomes are kept."""
@@ -279,21 +280,15 @@ class Session:
             return None
         return float((before.values != after.values).mean())
 
-    def _vanished(self, model: ModelSpec, spec: CheckSpec, present: set[str], asked: set[str]) -> list[Item]:
-        """Items for segments that stand in the accepted baseline and are gone from the data."""
+    def _standing(self, model: ModelSpec, spec: CheckSpec, parts: Mapping[str, tuple[str, ...]]) -> tuple[Segment, ...]:
+        """The segments that stand in the accepted baseline; they may be gone from the data."""
         baseline = self.baseline(model.name)
-        if baseline is None:
-            return []
-        gone = [label for label in baseline.segments.get(spec.name, ()) if label not in present]
-        products = {s.name: s for s in self.suite.data[spec.data].segments}
-        items = []
-        for label in gone:
-            values = segment_values(label)
-            names = tuple(name for name, _ in values)
-            owner = next((n for n in asked if names in ((n,), getattr(products[n].rule, "of", ()))), None)
-            if owner is not None:
-                items.append(Item(self.suite.name, model.name, spec.name, Segment(owner, values), 0, critical=True))
-        return items
+        return segments_labelled(baseline.segments.get(spec.name, ()), parts) if baseline is not None else ()
+
+    def _parts(self, data: str, segmentation: str) -> tuple[str, ...]:
+        """The segmentations a segmentation is made of: itself, unless it is a product."""
+        rule = next(found.rule for found in self.suite.data[data].segments if found.name == segmentation)
+        return rule.of if isinstance(rule, ByProduct) else (segmentation,)
 
     def _texts(self, data: str) -> Callable[[Sequence[int]], list[str]]:
         dataset = self.dataset(data)

@@ -18,7 +18,7 @@ def result(project: Path, suite: str = "recorded", folder: str = "reports") -> d
 def test_a_candidate_that_lost_nothing_passes(recorded: Path, harness: Door) -> None:
     said = harness("run", "--candidate", "int8")
     assert said.status == 0
-    assert "int8 passes" in said.out
+    assert "int8 may ship" in said.out
     assert result(recorded)["partial"] is True
 
 
@@ -48,7 +48,7 @@ def test_a_report_folder_that_cannot_be_written(recorded: Path, harness: Door) -
     (recorded / "full").write_text("a file where a folder should be")
     said = harness("run", "--candidate", "int8", "--report", "full")
     assert said.status == 2
-    assert "int8 passes" in said.out
+    assert "int8 may ship" in said.out
     assert "no report was written" in said.err
 
 
@@ -73,7 +73,7 @@ def test_a_broken_suite_is_named_and_the_others_are_judged(recorded: Path, harne
     said = harness("run", "--candidate", "int8")
     assert said.status == 2
     assert "suites/broken.yaml:3:1: unknown key 'orignal' in the suite; did you mean 'original'?" in said.err.splitlines()
-    assert "int8 passes" in said.out
+    assert "int8 may ship" in said.out
 
 
 def test_two_suites_with_one_name(recorded: Path, harness: Door) -> None:

@@ -9,4 +9,4 @@ from tests.real_data import projects
 
 if __name__ == "__main__":
     made = {"adult": projects.adult, "banking": projects.banking}[sys.argv[1]](Path(sys.argv[2]))
-    print(f"{made.folder / made.suite}.yaml: {len(made.rows):,} rows to test on")
+    sys.stdout.write(f"{made.folder / made.suite}.yaml: {len(made.rows):,} rows to test on\n")

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,9 @@ from tests.real_data.projects import Inputs, Project
 Verdict = dict[str, Any]
 Key = tuple[tuple[str, str], ...]
 """A segment: (segmentation, value) pairs."""
+
+Mask = NDArray[np.bool_]
+"""(n,) which examples belong to a group."""
 
 JUNIT = "junit.xml"
 
@@ -64,6 +67,11 @@ class Gate:
         chosen = [v for v in self._of(candidate, check) if v["outcome"] == outcome]
         return {"whole" if v["segment"] is None else ",".join(f"{k}:{x}" for k, x in v["segment"].items()) for v in chosen}
 
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """Names of the candidates, in the suite's order."""
+        return tuple(dict.fromkeys(verdict["candidate"] for verdict in self.result["verdicts"]))
+
     @cached_property
     def cases(self) -> dict[str, ET.Element]:
         """The test cases of junit.xml, by `candidate::check[segment]`."""
@@ -73,13 +81,13 @@ class Gate:
     @cached_property
     def answers(self) -> dict[str, Floats]:
         """(n, classes) logits of the original, by torch, and of each candidate's file, by ONNX Runtime, in the suite's batches."""
-        return {"original": self._original()} | {name: self._candidate(name) for name in candidates(self.project)}
+        return {"original": self._original()} | {name: self._candidate(name) for name in self.candidates}
 
-    def right(self, model: str) -> NDArray[np.bool_]:
+    def right(self, model: str) -> Mask:
         """(n,) whether a model's largest logit is that of the true class."""
         return np.asarray(self.answers[model].argmax(axis=1) == self.project.truth)
 
-    def counts(self, candidate: str, groups: Mapping[Key, NDArray[np.bool_]]) -> Counts:
+    def counts(self, candidate: str, groups: Mapping[Key, Mask]) -> Counts:
         """Paired counts of each group (a mask over the examples), from the models' own answers."""
         before, after = self.right("original"), self.right(candidate)
         cells = [(m.sum(), (m & ~before & after).sum(), (m & before & ~after).sum()) for m in groups.values()]
@@ -140,12 +148,9 @@ def run(project: Project, batch: int) -> Gate:
     done = subprocess.run(
         command, cwd=project.root, env=os.environ | {"TMPDIR": str(scratch)}, capture_output=True, text=True, timeout=240, check=False
     )
-    return Gate(project, done.returncode, done.stdout + done.stderr, batch)
-
-
-def candidates(project: Project) -> tuple[str, ...]:
-    """Names of the suite's candidates."""
-    return ("int8-dynamic", "int8-static", "int4-channel", "int4-tensor", "dead-unit")
+    gate = Gate(project, done.returncode, done.stdout + done.stderr, batch)
+    assert (gate.reports / "result.json").exists(), gate.text
+    return gate
 
 
 def model_file(project: Project, candidate: str) -> Path:
@@ -157,16 +162,10 @@ def model_file(project: Project, candidate: str) -> Path:
     return made
 
 
-def groups_of(names: Sequence[str], values: Sequence[Sequence[str | None]]) -> dict[Key, NDArray[np.bool_]]:
-    """Masks of the groups of examples with equal values: `names` of the segmentations, one list of values for each."""
-    rows = [tuple(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
-    wanted = {row for row in rows if not any(value is None for _, value in row)}
-    return {key: np.array([row == key for row in rows]) for key in sorted(wanted)}  # type: ignore[misc, arg-type]  # without None
-
-
-def by(rows: Sequence[Mapping[str, Any]], value: Callable[[Mapping[str, Any]], str | None]) -> list[str | None]:
-    """One value per row."""
-    return [value(row) for row in rows]
+def groups(names: Sequence[str], *values: Sequence[str]) -> dict[Key, Mask]:
+    """The (n,) mask of every group of examples with equal values; one name and one list of n values per column."""
+    rows = list(zip(*values, strict=True))
+    return {tuple(zip(names, group, strict=True)): np.array([row == group for row in rows]) for group in sorted(set(rows))}
 
 
 def _candidate(case: ET.Element) -> str:

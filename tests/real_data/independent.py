@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,9 +93,7 @@ def outcomes(counts: Counts, margin: float, whole_drop: float) -> list[str]:
     suspect = low > margin
     p = np.where(suspect, two_keys(counts, float(np.clip(whole_drop, 0, margin))), 1.0)
     rejected = multipletests(p, alpha=0.05, method="holm")[0]
-    return [
-        "PASS" if inside else "FAIL" if bad else "INCONCLUSIVE" for inside, bad in zip(high < margin, suspect & rejected, strict=True)
-    ]
+    return ["PASS" if inside else "FAIL" if bad else "INCONCLUSIVE" for inside, bad in zip(high < margin, suspect & rejected, strict=True)]
 
 
 def whole_outcome(counts: Counts, margin: float) -> str:
@@ -133,5 +132,5 @@ def rounded(weight: NDArray[np.float32], top: int, per_row: bool) -> NDArray[np.
 
 def labels_of_bins(values: Sequence[float], edges: Sequence[float]) -> list[str]:
     """The name of the bin of each value: `..25`, `25..45`, `45..`."""
-    names = [f"..{edges[0]}", *(f"{a}..{b}" for a, b in zip(edges, edges[1:], strict=False)), f"{edges[-1]}.."]
+    names = [f"..{edges[0]}", *(f"{a}..{b}" for a, b in pairwise(edges)), f"{edges[-1]}.."]
     return [names[sum(value >= edge for edge in edges)] for value in values]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,6 @@ def encode(texts: Iterable[str]) -> NDArray[np.int64]:
 def _features(text: str) -> Iterator[str]:
     words = re.findall(r"[a-z0-9']+", text)
     yield from (f"w {word}" for word in words)
-    yield from (f"b {one} {other}" for one, other in zip(words, words[1:], strict=False))
+    yield from (f"b {one} {other}" for one, other in pairwise(words))
     for word in (f"<{word}>" for word in words):
         yield from (f"c {word[start : start + 4]}" for start in range(max(1, len(word) - 3)))

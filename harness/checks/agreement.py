@@ -91,7 +91,7 @@ class AgreementCheck:
             )
             outcome = Outcome.SKIPPED if material.without_original else Outcome.ERROR
             return (self._verdict(material, outcome, f"agreement cannot be judged: {why}", ()),)
-        if why := distrust(original):
+        if why := distrust(original, material.examples.ids):
             return (self._verdict(material, Outcome.INVALID, why, ()),)
         try:
             found = fidelity(original, candidate, material.examples.targets)
@@ -130,7 +130,7 @@ class AgreementCheck:
         return fidelity(head, material.noise, None)
 
     def _verdict(self, material: Material, outcome: Outcome, reason: str, figures: tuple[Figure, ...]) -> Verdict:
-        words = describe_failures(material.outputs) if material.outputs is not None else ""
+        words = describe_failures(material.outputs, material.examples.ids) if material.outputs is not None else ""
         return Verdict(
             suite=material.suite,
             candidate=material.candidate,

@@ -97,7 +97,7 @@ class DriftCheck:
             )
             notes.append(f"against the last accepted one of {material.baseline.accepted.when}: {loss_sentence(last, 0, rules)}")
         verdicts = (replace(verdicts[0], warnings=(*verdicts[0].warnings, *notes)), *verdicts[1:])
-        return with_failures(verdicts, material.outputs)
+        return with_failures(verdicts, material)
 
     def _skipped(self, material: Material, reason: str) -> Verdict:
         return Verdict(material.suite, material.candidate, self.name, None, Outcome.SKIPPED, reason, blocks=False)

@@ -75,7 +75,7 @@ class QualityCheck:
             return error_everywhere(rules, material, missing)
         if original is None or material.outputs is None or material.examples.targets is None:
             return error_everywhere(rules, material, "there is no evidence to judge; run the suite first")
-        if isinstance(original, Outputs) and (why := distrust(original)):
+        if isinstance(original, Outputs) and (why := distrust(original, material.examples.ids)):
             return invalid_everywhere(rules, material, why)
         try:
             evaluator = self.evaluator(original, material.outputs, material)
@@ -87,7 +87,7 @@ class QualityCheck:
             evaluator, len(material.examples), rules, segmentations, worst_reader(material), standing, dict(material.minimum_sizes)
         )
         whole = self._with_chance_warning(self._with_power(verdicts[0]), material.examples.targets)
-        return with_failures((whole, *verdicts[1:]), material.outputs)
+        return with_failures((whole, *verdicts[1:]), material)
 
     def _with_power(self, whole: Verdict) -> Verdict:
         """Says when the gate, not the model, is to blame for an INCONCLUSIVE."""

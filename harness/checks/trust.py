@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 
 from harness.arrays.outputs import Outputs, RowStatus
 from harness.checks.judging import Rules
@@ -16,6 +17,12 @@ from harness.core.verdict import Verdict
 LARGEST_ORIGINAL_FAILURE = 0.001
 """The original may fail on this share of the examples before the measurement is INVALID."""
 
+NAMED = 5
+"""Examples of each sort of failure that are named."""
+
+LONGEST_ID = 60
+"""Characters of an id that are shown."""
+
 _WORDS = {
     RowStatus.NOT_FINITE: "gave NaN or Inf on",
     RowStatus.RAISED: "raised an error on",
@@ -25,33 +32,37 @@ _WORDS = {
 }
 
 
-def describe_failures(outputs: Outputs) -> str:
-    """`crashed on 3 examples, gave NaN or Inf on 1 example (first: …)`, "" when there are none."""
-    parts = []
-    for status, words in _WORDS.items():
-        count = int(np.count_nonzero(outputs.status == status))
-        if count:
-            parts.append(f"{words} {count:,} example{'s' if count > 1 else ''}")
-    if not parts:
-        return ""
-    detail = next(iter(outputs.messages.values()), "")
-    return ", ".join(parts) + (f" (for instance: {detail})" if detail else "")
+def describe_failures(outputs: Outputs, ids: pa.Array) -> str:
+    """`crashed on 2 examples (r3, r8: killed by SIGSEGV), gave NaN or Inf on 1 example (r5: …)`, "" when there are none."""
+    return ", ".join(_described(outputs, ids, status) for status in _WORDS if (outputs.status == status).any())
 
 
-def distrust(original: Outputs) -> str:
+def _described(outputs: Outputs, ids: pa.Array, status: RowStatus) -> str:
+    rows = np.flatnonzero(outputs.status == status)
+    named = ", ".join(_shortened(str(ids[int(row)])) for row in rows[:NAMED]) + (", …" if len(rows) > NAMED else "")
+    detail = next((outputs.messages[row] for row in rows.tolist() if row in outputs.messages), "")
+    examples = f"{len(rows):,} example{'s' if len(rows) > 1 else ''}"
+    return f"{_WORDS[status]} {examples} ({named}{': ' if detail else ''}{detail})"
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_ID else name[: LONGEST_ID - 1] + "…"
+
+
+def distrust(original: Outputs, ids: pa.Array) -> str:
     """Why a comparison with this original cannot be trusted, "" when it can."""
     failed = int(np.count_nonzero(~original.ok))
     if failed <= LARGEST_ORIGINAL_FAILURE * len(original):
         return ""
     return (
-        f"the original {describe_failures(original)}: {failed / len(original):.2%} of the data, "
+        f"the original {describe_failures(original, ids)}: {failed / len(original):.2%} of the data, "
         f"more than {LARGEST_ORIGINAL_FAILURE:.1%}; mend the original or the data first"
     )
 
 
-def with_failures(verdicts: tuple[Verdict, ...], candidate: Outputs) -> tuple[Verdict, ...]:
-    """The verdicts, the whole's with a warning that counts the examples on which the candidate failed."""
-    words = describe_failures(candidate)
+def with_failures(verdicts: tuple[Verdict, ...], material: Material) -> tuple[Verdict, ...]:
+    """The verdicts, the whole's with a warning that counts and names the examples on which the candidate failed."""
+    words = describe_failures(material.outputs, material.examples.ids) if material.outputs is not None else ""
     if not words:
         return verdicts
     warning = f"the candidate {words}; each counts as a wrong answer"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from harness.core.verdict import Verdict
@@ -31,3 +31,9 @@ class RunRecord:
     started: str
     suites: tuple[SuiteRecord, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def quiet_warnings(verdicts: Iterable[Verdict]) -> tuple[str, ...]:
+    """What was noticed about candidates whose verdict does not block and would not be explained: `int8::accuracy: …`, each once."""
+    found = (f"{verdict.item_name}: {warning}" for verdict in verdicts if not verdict.blocks for warning in verdict.warnings)
+    return tuple(dict.fromkeys(found))

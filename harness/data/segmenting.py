@@ -83,7 +83,11 @@ class Segmenter:
     def _by_column(self, name: str, column: str) -> Segmentation:
         coded = self._column(column)
         if MISSING in coded.texts and coded.missing.any():
-            raise DataError(_taken(coded, MISSING, "the segment of the examples whose value is missing"))
+            text, empty = coded.rows_of(np.array([coded.texts.index(MISSING)])), np.flatnonzero(coded.missing)
+            raise DataError(
+                f"column {column!r} holds the text {MISSING!r} in {name_rows(text)} and nothing in {name_rows(empty)}, "
+                "and both would be called the same; write the text differently, or leave it out"
+            )
         order = text_order(coded.texts)
         rank = np.empty(len(order), dtype=np.int32)
         rank[order] = np.arange(len(order), dtype=np.int32)
@@ -113,11 +117,6 @@ class Segmenter:
             if part == name or part in above:
                 raise DataError(f"{' → '.join((*above, name, part))} goes round in a circle")
         return _product(name, [self._get(part, (*above, name)) for part in of])
-
-
-def _taken(coded: Coded, value: str, by: str) -> str:
-    rows = coded.rows_of(np.array([coded.texts.index(value)]))
-    return f"column {coded.column!r} holds the text {value!r} in {name_rows(rows)}, and so {by} is called; give the text another name"
 
 
 def _parse(name: str, where: str) -> predicates.Predicate:

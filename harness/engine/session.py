@@ -15,7 +15,7 @@ from harness.checks.check import Check
 from harness.checks.material import Examples, Material
 from harness.core.models import ModelSpec
 from harness.core.outcome import Outcome
-from harness.core.run import SuiteRecord
+from harness.core.run import SuiteRecord, quiet_warnings
 from harness.core.segment import ByProduct, Segment, segment_named, segments_labelled
 from harness.core.suite import CheckSpec, DataSpec, Suite
 from harness.core.verdict import Verdict
@@ -102,6 +102,7 @@ class Session:
             path=str(self.suite.path),
             verdicts=judged,
             fingerprints=fingerprints,
+            warnings=quiet_warnings(judged),
             seconds=time.monotonic() - self._started,
             model_calls=self.gatherer.model_calls,
             partial=partial,

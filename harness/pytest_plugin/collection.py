@@ -17,6 +17,7 @@ from harness.engine.session import Session
 from harness.engine.tools import Options
 from harness.errors import HarnessError
 from harness.pytest_plugin.ledger import ledger
+from harness.pytest_plugin.naming import node_name
 from harness.pytest_plugin.options import is_strict
 from harness.pytest_plugin.progress import progress_of
 from harness.report import failure_block, verdict_row
@@ -56,6 +57,9 @@ class SuiteFile(pytest.File):
             items = () if self.skipped else self.session_of_suite.items(chosen)
             ledger().suites[suite.name]["items"] = len(items)
         except HarnessError as error:
+            # A suite that cannot be read fails the run and must not keep the others from being judged: their evidence would
+            # be missing tonight for a file they have nothing to do with. (Under xdist pytest does the same by itself.)
+            config.option.continue_on_collection_errors = True
             raise self.CollectError(str(error)) from None
         by_candidate: dict[str, list[Item]] = {model.name: [] for model in self.session_of_suite.candidates(chosen)}
         for item in items:
@@ -77,7 +81,7 @@ class Candidate(pytest.Collector):
         if self.skipped is not None:
             yield SkippedItem.from_parent(self, name="suite", reason=self.skipped)
         for item in self.harness_items:
-            yield VerdictItem.from_parent(self, name=item.name.partition("::")[2], item=item)
+            yield VerdictItem.from_parent(self, name=node_name(item.name.partition("::")[2]), item=item)
 
 
 class SkippedItem(pytest.Item):
@@ -142,7 +146,7 @@ class VerdictItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where it stands, and its name as `pytest -k` and the headings show it."""
-        return self.path, None, f"{self.harness_item.suite}::{self.harness_item.name}"
+        return self.path, None, f"{self.harness_item.suite}::{self.harness_item.candidate}::{self.name}"
 
 
 def _block(verdict: Verdict) -> str:

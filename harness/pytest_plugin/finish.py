@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from harness import wiring
-from harness.core.run import RunRecord, SuiteRecord
+from harness.core.run import RunRecord, SuiteRecord, quiet_warnings
 from harness.engine.session import Session
 from harness.engine.tools import Options
 from harness.errors import HarnessError
@@ -35,7 +36,10 @@ def finish(session: pytest.Session) -> None:
     if session.config.getoption("--no-harness-report") or not book.verdicts:
         return
     try:
-        written = wiring.report(record_of(book), _folder(session.config, book), _sessions(session.config, book))
+        record = record_of(book)
+        # A suite of which nothing was judged (deselected, skipped, not readable) keeps the report it has.
+        record = replace(record, suites=tuple(suite for suite in record.suites if suite.verdicts))
+        written = wiring.report(record, _folder(session.config, book), _sessions(session.config, book))
         _messages.extend(f"report: {_relative(str(path))}" for path in written if path.suffix == ".html")
     except HarnessError as error:
         _messages.append(f"no report was written: {error}")
@@ -71,7 +75,7 @@ def record_of(book: Ledger) -> RunRecord:
                 path=_relative(facts["path"]),
                 verdicts=verdicts,
                 fingerprints=facts.get("fingerprints", {}),
-                warnings=tuple(facts.get("warnings", ())),
+                warnings=tuple(dict.fromkeys((*facts.get("warnings", ()), *quiet_warnings(verdicts)))),
                 seconds=facts.get("seconds", 0.0),
                 model_calls=facts.get("model_calls", 0),
                 partial=len(verdicts) < facts.get("items", 0),

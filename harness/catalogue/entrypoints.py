@@ -10,7 +10,9 @@ import ast
 import hashlib
 import importlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,19 @@ def sources_hash(references: Iterable[str], root: Path) -> str:
     for path in local_sources(references, root):
         digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def imported_versions(references: Iterable[str], root: Path) -> dict[str, str]:
+    """Versions of the installed packages that the referenced modules import, by package; the standard library is left out."""
+    files = local_sources(references, root)
+    tops = {name.partition(".")[0] for path in files for name in _imports_of(path, root)}
+    installed = _distributions() if tops - sys.stdlib_module_names else {}
+    return {name: version(name) for top in sorted(tops) for name in sorted(set(installed.get(top, ())))}
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    return packages_distributions()
 
 
 def _file_of(module: str, root: Path) -> Path | None:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from harness.catalogue.entrypoints import imported_versions
 from harness.data.parameters import PythonParameters
 from harness.errors import DataError
 
@@ -22,8 +23,8 @@ class PythonSource:
         return (parameters.function,)
 
     def identity(self, parameters: PythonParameters, root: Path) -> Mapping[str, str]:
-        """Hashes of the files it declares to read."""
-        hashes = {}
+        """Hashes of the files it declares to read, and versions of the packages its modules import."""
+        hashes = imported_versions((parameters.function,), root)
         for name in parameters.files:
             try:
                 hashes[name] = hashlib.sha256((root / name).read_bytes()).hexdigest()

@@ -137,13 +137,16 @@ class Session:
             self._datasets[data] = self.tools.data.open(self.suite.data[data], self.suite.root, edges=self._edges(data))
         return self._datasets[data]
 
-    def resolve(self, model: ModelSpec) -> ModelSpec:
-        """The model itself, or the artefact that its `compress:` steps make."""
+    def resolve(self, model: ModelSpec, *, make: bool = True) -> ModelSpec:
+        """The model itself, or the artefact that its `compress:` steps make of the model they start from.
+
+        `make` False, or a session that gathers nothing, only looks it up: `StoreError` when it was not made yet.
+        """
         if not model.steps:
             return model
         if model.name not in self.artefacts:
-            maker, source = self.tools.maker(self.suite), self.resolve(self.suite.model(model.source))
-            found = maker.make(model, source) if self.options.gather else maker.find(model, source)
+            maker, source = self.tools.maker(self.suite), self.resolve(self.suite.model(model.source), make=make)
+            found = maker.make(model, source) if make and self.options.gather else maker.find(model, source)
             if found is None:
                 raise StoreError(f"the candidate {model.name} was not made yet; run: harness run")
             self.artefacts[model.name] = found
@@ -165,11 +168,11 @@ class Session:
     def stored(self, model: ModelSpec, data: str) -> Outputs:
         """A model's answers from this session or the store; `StoreError` when they are in neither. Runs nothing."""
         found = self._outputs.get((model.name, data))
-        return found if isinstance(found, Outputs) else self._resting.outputs(self.resolve(model), self.dataset(data))
+        return found if isinstance(found, Outputs) else self._resting.outputs(self.resolve(model, make=False), self.dataset(data))
 
     def stored_footprint(self, model: ModelSpec, data: str) -> Footprint:
         """A model's weight from the store; `StoreError` when it was not measured. Runs nothing."""
-        return self._resting.footprint(self.resolve(model), self.dataset(data))
+        return self._resting.footprint(self.resolve(model, make=False), self.dataset(data))
 
     @cached_property
     def _resting(self) -> Gatherer:

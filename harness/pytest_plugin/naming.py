@@ -18,7 +18,8 @@ def node_name(name: str) -> str:
     if shown == name and len(name) <= LONGEST:
         return name
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{shown[:LONGEST]}…{digest}" if len(shown) > LONGEST else f"{shown}…{digest}"
+    open_end = shown.removesuffix("]")
+    return f"{open_end[:LONGEST]}…{digest}{']' if open_end != shown else ''}"
 
 
 def _escaped(character: str) -> str:

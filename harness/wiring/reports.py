@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from harness.arrays.outputs import Outputs
 from harness.arrays.targets import Targets
 from harness.core.models import ModelSpec, Task
-from harness.core.run import RunRecord
+from harness.core.run import RunRecord, SuiteRecord
 from harness.engine.session import Session
 from harness.errors import HarnessError
 from harness.metrics.labels import predicted_codes
@@ -22,21 +23,24 @@ TOP_CONFUSIONS = 10
 
 def report(run: RunRecord, folder: Path, sessions: Mapping[str, Session]) -> list[Path]:
     """Writes the reports of a run under `folder`; `StoreError` when they cannot be written."""
-    extras = {name: extras_of(session) for name, session in sessions.items()}
-    return write_reports(run, folder, extras)
+    judged = replace(run, suites=tuple(record for record in run.suites if record.verdicts))
+    extras = {record.suite: extras_of(sessions[record.suite], record) for record in judged.suites if record.suite in sessions}
+    return write_reports(judged, folder, extras)
 
 
-def extras_of(session: Session) -> ReportExtras:
-    """Flips and footprints of what this session, or another process of the same run, has gathered. Runs nothing."""
+def extras_of(session: Session, record: SuiteRecord) -> ReportExtras:
+    """Flips and footprints of the candidates in `record`, as far as they are stored. Runs nothing."""
+    names = {verdict.candidate for verdict in record.verdicts}
+    candidates = [model for model in session.suite.candidates if model.name in names]
     suite, needs = session.suite, [(spec, session.checks[spec.name].needs()) for spec in session.suite.checks]
     judged = next((spec.data for spec, need in needs if need.targets), None)
     weighed = next((spec.data for spec, need in needs if need.footprint), None)
     flips, footprints = [], {}
-    for model in suite.candidates:
+    for model in candidates:
         with suppress(HarnessError):  # A candidate without evidence has no flips; its verdicts say why.
             if judged is not None and (table := _flips(session, model, judged)) is not None:
                 flips.append(table)
-    for model in (suite.original, *suite.candidates):
+    for model in (suite.original, *candidates):
         with suppress(HarnessError):
             if weighed is not None:
                 footprints[model.name] = session.stored_footprint(model, weighed)

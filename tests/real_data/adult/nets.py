@@ -30,6 +30,6 @@ class IncomeNet(nn.Module):
         return logits
 
 
-def build() -> nn.Module:
+def build() -> IncomeNet:
     """The untrained network."""
     return IncomeNet()

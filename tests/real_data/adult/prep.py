@@ -33,4 +33,4 @@ def one_hot(*columns: Iterable[str]) -> NDArray[np.float32]:
 
 
 def _units(column: Iterable[str], values: tuple[str, ...]) -> NDArray[np.float32]:
-    return (np.array([str(value) for value in column])[:, None] == np.array(values)).astype(np.float32)
+    return np.asarray(np.array([str(value) for value in column])[:, None] == np.array(values), np.float32)

@@ -26,6 +26,6 @@ class QueryNet(nn.Module):
         return logits
 
 
-def build() -> nn.Module:
+def build() -> QueryNet:
     """The untrained network."""
     return QueryNet()

@@ -14,7 +14,7 @@ from harness.checks.drift import DriftCheck
 from harness.checks.quality import QualityCheck
 from harness.core.models import OutputType
 from harness.core.outcome import Outcome
-from harness.core.segment import ByBins
+from harness.core.segment import OTHER, ByBins
 from harness.core.verdict import Verdict
 from harness.engine.session import Session
 from harness.errors import BaselineError, MeasurementError
@@ -60,7 +60,7 @@ def accept(session: Session, candidate: str, request: Request) -> Baseline:
         candidate=candidate,
         original_model=session.gatherer.fingerprints.get("original", ""),
         data=data,
-        segments={check: _standing_labels(found) for check, found in verdicts.items()},
+        segments={check: _standing_labels(session, check, found) for check, found in verdicts.items()},
         edges=_edges(session),
         golden=acceptance if repin or standing is None else standing.golden,
         accepted=acceptance,
@@ -92,8 +92,17 @@ def _require_clean(
             )
 
 
-def _standing_labels(verdicts: tuple[Verdict, ...]) -> tuple[str, ...]:
-    return tuple(v.segment.label for v in verdicts if v.segment is not None and v.outcome not in (Outcome.ERROR, Outcome.SKIPPED))
+def _standing_labels(session: Session, check: str, verdicts: tuple[Verdict, ...]) -> tuple[str, ...]:
+    """Segments that must not vanish from now on: those that were judged, are large enough, and are no bucket of leftovers."""
+    smallest = {declared.name: declared.min_examples for declared in session.data_spec(check).segments}
+    return tuple(
+        v.segment.label
+        for v in verdicts
+        if v.segment is not None
+        and v.comparison is not None
+        and v.comparison.n >= smallest.get(v.segment.segmentation, 1)
+        and OTHER not in v.segment.as_mapping().values()
+    )
 
 
 def _edges(session: Session) -> dict[str, dict[str, tuple[float, ...]]]:

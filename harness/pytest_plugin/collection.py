@@ -81,7 +81,10 @@ class Candidate(pytest.Collector):
         if self.skipped is not None:
             yield SkippedItem.from_parent(self, name="suite", reason=self.skipped)
         for item in self.harness_items:
-            yield VerdictItem.from_parent(self, name=node_name(item.name.partition("::")[2]), item=item)
+            name = node_name(item.name.partition("::")[2])
+            # Given as text, the id is read as pytest reads it from its cache and the command line; made from the name alone it would
+            # be another one, because the name has brackets, and --lf would never find it again.
+            yield VerdictItem.from_parent(self, name=name, nodeid=f"{self.nodeid}::{name}", item=item)
 
 
 class SkippedItem(pytest.Item):

@@ -186,3 +186,16 @@ def test_the_planner_takes_the_flip_rate_of_the_accepted_state(project: Project)
     after = project.session().items()[0].power
     assert after is not None
     assert after.assumed_flip_rate == pytest.approx(1 / 200)
+
+
+def test_small_segments_and_leftovers_do_not_have_to_stand(project: Project) -> None:
+    suite = (project.folder / "suite.yaml").read_text()
+    merged = suite.replace("segments: {group: group,", "segments: {group: {column: group, min_examples: 100, otherwise: merge},")
+    (project.folder / "suite.yaml").write_text(merged)
+    lines = (project.folder / "data.csv").read_text().replace("r1,b", "r1,rare").replace("r3,b", "r3,rarer")
+    (project.folder / "data.csv").write_text(lines)
+    project.accept()
+    found = FileBaselines(project.folder / "baselines").load("recorded", "int8")
+    assert found is not None
+    assert {label for label in found.segments["accuracy"] if label.startswith("group")} == {"group:a", "group:b"}
+    assert all(verdict.outcome is not Outcome.ERROR for verdict in project.session().verdicts("int8", "accuracy"))

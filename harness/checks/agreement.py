@@ -13,14 +13,13 @@ from harness import stats
 from harness.arrays.outputs import Outputs
 from harness.catalogue import Parameters
 from harness.catalogue.parameters import ShareField
-from harness.checks.check import Needs, PowerNote
+from harness.checks.check import Needs, WholeOnly
 from harness.checks.fidelity import Fidelity, fidelity
 from harness.checks.material import Material
 from harness.checks.parameters import OnInconclusive, blocks
 from harness.checks.trust import describe_failures, distrust
 from harness.core.estimate import Figure
 from harness.core.outcome import Outcome, worst
-from harness.core.segment import SegmentRule
 from harness.core.verdict import Verdict
 from harness.errors import MeasurementError
 
@@ -57,7 +56,7 @@ class _Limit:
     kind: Literal["max", "min"]
 
 
-class AgreementCheck:
+class AgreementCheck(WholeOnly):
     """Compares the answers of candidate and original with each other."""
 
     def __init__(self, name: str, parameters: AgreementParameters) -> None:
@@ -67,18 +66,6 @@ class AgreementCheck:
     def needs(self) -> Needs:
         """See `Check.needs`."""
         return Needs(clean=True, targets=self.parameters.max_flip_rate is not None, noise=True)
-
-    def segmentations(self) -> dict[str, SegmentRule]:
-        """See `Check.segmentations`."""
-        return {}
-
-    def power(self, n: int, segment_margin: object | None, flip_rate: float | None) -> PowerNote | None:
-        """See `Check.power`."""
-        return None
-
-    def hopeless(self, n: int, segment_margin: object | None) -> bool:
-        """See `Check.hopeless`."""
-        return False
 
     def judge(self, material: Material) -> tuple[Verdict, ...]:
         """See `Check.judge`."""

@@ -58,3 +58,19 @@ class Check(Protocol):
 
     def hopeless(self, n: int, segment_margin: object | None) -> bool:
         """Whether `n` examples are too few for any model to pass, even one that loses nothing. Cheap."""
+
+
+class WholeOnly:
+    """What a check that judges no segments, and whose power cannot be said, answers."""
+
+    def segmentations(self) -> dict[str, SegmentRule]:
+        """See `Check.segmentations`."""
+        return {}
+
+    def power(self, n: int, segment_margin: object | None, flip_rate: float | None) -> PowerNote | None:
+        """See `Check.power`."""
+        return None
+
+    def hopeless(self, n: int, segment_margin: object | None) -> bool:
+        """See `Check.hopeless`."""
+        return False

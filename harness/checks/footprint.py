@@ -10,11 +10,10 @@ from pydantic import Field, field_validator, model_validator
 from harness.arrays.footprint import Footprint
 from harness.catalogue import Parameters
 from harness.catalogue.parameters import BytesField, ChangeField, SecondsField, ShareField
-from harness.checks.check import Needs, PowerNote
+from harness.checks.check import Needs, WholeOnly
 from harness.checks.material import Material
 from harness.core.estimate import Figure
 from harness.core.outcome import Outcome
-from harness.core.segment import SegmentRule
 from harness.core.units import Change, format_bytes
 from harness.core.verdict import Verdict
 
@@ -92,7 +91,7 @@ _QUANTITIES = (
 )
 
 
-class FootprintCheck:
+class FootprintCheck(WholeOnly):
     """Sets the candidate's weight against limits, absolute and relative to the original's."""
 
     def __init__(self, name: str, parameters: FootprintParameters) -> None:
@@ -102,18 +101,6 @@ class FootprintCheck:
     def needs(self) -> Needs:
         """See `Check.needs`."""
         return Needs(footprint=True)
-
-    def segmentations(self) -> dict[str, SegmentRule]:
-        """See `Check.segmentations`."""
-        return {}
-
-    def power(self, n: int, segment_margin: object | None, flip_rate: float | None) -> PowerNote | None:
-        """See `Check.power`."""
-        return None
-
-    def hopeless(self, n: int, segment_margin: object | None) -> bool:
-        """See `Check.hopeless`."""
-        return False
 
     def judge(self, material: Material) -> tuple[Verdict, ...]:
         """See `Check.judge`: a limit that cannot be measured is an ERROR, one that is not met a FAIL."""

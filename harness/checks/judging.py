@@ -259,7 +259,7 @@ def comparison(table: Table, group: int, rules: Rules, limit: Change, p: float |
         n=int(table.n[group]),
         original=_estimate(table.original, table.original_low, table.original_high, group, rules.level),
         candidate=_estimate(table.candidate, table.candidate_low, table.candidate_high, group, rules.level),
-        drop=Estimate(-float(table.delta[group]), -float(table.high[group]), -float(table.low[group]), rules.level),
+        drop=Estimate(_negated(table.delta, group), _negated(table.high, group), _negated(table.low, group), rules.level),
         method=table.method,
         margin=float(table.margin[group]),
         margin_text=str(limit),
@@ -272,6 +272,11 @@ def comparison(table: Table, group: int, rules: Rules, limit: Change, p: float |
         smallest_detectable=table.detectable[group],
         notes=table.notes[group] if table.notes else (),
     )
+
+
+def _negated(values: NDArray[np.float64], group: int) -> float:
+    """Minus a value; no change stays 0.0, never -0.0, which readers of result.json would take for a gain."""
+    return 0.0 - float(values[group])
 
 
 def _estimate(value: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64], group: int, level: float) -> Estimate:

@@ -43,7 +43,10 @@ def parse_change(text: object) -> Change:
     compact = text.replace(" ", "")
     if found := re.fullmatch(_NUMBER + r"(pp|%rel)", compact):
         unit: ChangeUnit = "pp" if found[2] == "pp" else "%rel"
-        return Change(_not_negative(float(found[1]) / 100, text), unit)
+        amount = _not_negative(float(found[1]) / 100, text)
+        if unit == "pp" and amount >= 1:
+            raise ValueError(f"{_shown(text)} is more than any proportion can change; a limit in points lies below 100pp")
+        return Change(amount, unit)
     if found := re.fullmatch(_NUMBER + "%", compact):
         raise ValueError(
             f"{text} of change is ambiguous: write {found[1]}pp for percentage points, "
@@ -94,10 +97,15 @@ def format_bytes(count: float) -> str:
 
 def _not_negative(value: float, text: object) -> float:
     if not math.isfinite(value):
-        raise ValueError(f"{text} is not a finite number; a limit has to be one")
+        raise ValueError(f"{_shown(text)} is not a finite number; a limit has to be one")
     if value < 0:
-        raise ValueError(f"{text} is negative; a limit is zero or more")
+        raise ValueError(f"{_shown(text)} is negative; a limit is zero or more")
     return value
+
+
+def _shown(text: object) -> str:
+    written = str(text)
+    return written if len(written) <= 40 else written[:37] + "…"
 
 
 def _within_one(value: float, text: object) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from harness.checks.quality import ENOUGH_POWER
@@ -32,4 +33,5 @@ def underpowered(items: Iterable[Item]) -> list[str]:
 
 
 def _points(margin: float | None) -> str:
-    return "none" if margin is None else f"{margin * 100:.1f}pp"
+    """Rounded up to 0.1pp: the margin it names must be provable, and differ from the one that is not."""
+    return "none" if margin is None else f"{math.ceil(margin * 1000 - 1e-3) / 10:.1f}pp"

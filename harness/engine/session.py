@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 
 from harness.arrays.baseline import Baseline
 from harness.arrays.footprint import Footprint
@@ -16,12 +16,12 @@ from harness.checks.material import Examples, Material
 from harness.core.models import ModelSpec
 from harness.core.outcome import Outcome
 from harness.core.run import SuiteRecord, quiet_warnings
-from harness.core.segment import ByProduct, Segment, segment_named, segments_labelled
+from harness.core.segment import Segment
 from harness.core.suite import CheckSpec, DataSpec, Suite
 from harness.core.verdict import Verdict
 from harness.engine import expect
 from harness.engine.gather import Gatherer
-from harness.engine.items import Item
+from harness.engine.items import Item, items_of
 from harness.engine.tools import Edges, Options, Tools
 from harness.errors import HarnessError, MeasurementError, ModelError, StoreError, UsageError
 from harness.ports.compress import Artefact
@@ -60,12 +60,7 @@ class Session:
 
     def items(self, names: tuple[str, ...] = ()) -> tuple[Item, ...]:
         """Everything there is to judge, from segment columns alone."""
-        return tuple(
-            item
-            for model in self.candidates(names)
-            for spec in self.suite.checks
-            for item in self._items(model, spec, self._index(spec.data))
-        )
+        return tuple(item for model in self.candidates(names) for spec in self.suite.checks for item in self._items(model, spec))
 
     def index(self, check: str) -> DataIndex:
         """Segment sizes of the data a check reads."""
@@ -226,7 +221,7 @@ class Session:
     def _everywhere(self, candidate: str, check: str, outcome: Outcome, reason: str) -> tuple[Verdict, ...]:
         segments: list[Segment | None] = [None]
         with suppress(HarnessError):  # When the data cannot even be indexed, the whole's verdict alone carries the reason.
-            items = self._items(self.suite.model(candidate), self._spec(check), self.index(check))
+            items = self._items(self.suite.model(candidate), self._spec(check))
             segments += [item.segment for item in items if item.segment]
         return tuple(Verdict(self.suite.name, candidate, check, segment, outcome, reason, blocks=True) for segment in segments)
 
@@ -237,62 +232,8 @@ class Session:
         except ModelError as error:
             raise MeasurementError(f"the original cannot be measured: {error}") from error
 
-    def _items(self, model: ModelSpec, spec: CheckSpec, index: DataIndex) -> list[Item]:
-        check = self.checks[spec.name]
-        rules = check.segmentations()
-        sizes = {found.name: found for found in index.segmentations}
-        flips = self._accepted_flip_rate(model.name, spec.name)
-        whole = Item(
-            self.suite.name,
-            model.name,
-            spec.name,
-            None,
-            index.rows,
-            hopeless=check.hopeless(index.rows, None),
-            planner=partial(check.power, index.rows, None, flips),
-        )
-        items = [whole]
-        parts = {name: self._parts(spec.data, name) for name in rules}
-        for name, rule in rules.items():
-            found = dict(zip(sizes[name].segments, sizes[name].sizes, strict=True))
-            by_value = {segment.value for segment in found}
-            absent = [value for value in rule.critical if value not in by_value] if isinstance(rule.critical, tuple) else []
-            found |= {segment_named(name, parts[name], value): 0 for value in absent}
-            for segment, size in found.items():
-                items.append(
-                    Item(
-                        self.suite.name,
-                        model.name,
-                        spec.name,
-                        segment,
-                        size,
-                        critical=rule.is_critical(segment.value),
-                        hopeless=check.hopeless(size, rule.max_drop),
-                        planner=partial(check.power, size, rule.max_drop, flips),
-                    )
-                )
-        known = {item.segment for item in items}
-        gone = [segment for segment in self._standing(model, spec, parts) if segment not in known]
-        return [*items, *(Item(self.suite.name, model.name, spec.name, segment, 0, critical=True) for segment in gone)]
-
-    def _accepted_flip_rate(self, candidate: str, check: str) -> float | None:
-        """Share of examples that flipped when the candidate was accepted; None where no right-or-wrong outcomes are kept."""
-        baseline = self.baseline(candidate)
-        kept = (baseline.outcomes or {}) if baseline is not None else {}
-        before, after = kept.get(("original", check)), kept.get(("accepted", check))
-        if before is None or after is None or before.values.dtype != bool or after.values.dtype != bool:
-            return None
-        return float((before.values != after.values).mean())
-
-    def _standing(self, model: ModelSpec, spec: CheckSpec, parts: Mapping[str, tuple[str, ...]]) -> tuple[Segment, ...]:
-        """The segments that stand in the accepted baseline; they may be gone from the data."""
-        baseline = self.baseline(model.name)
-        return segments_labelled(baseline.segments.get(spec.name, ()), parts) if baseline is not None else ()
-
-    def _parts(self, data: str, segmentation: str) -> tuple[str, ...]:
-        """The segmentations a segmentation is made of: itself, unless it is a product."""
-        rule = next(found.rule for found in self.suite.data[data].segments if found.name == segmentation)
-        return rule.of if isinstance(rule, ByProduct) else (segmentation,)
+    def _items(self, model: ModelSpec, spec: CheckSpec) -> list[Item]:
+        return items_of(self.suite, model, spec, self.checks[spec.name], self._index(spec.data), self.baseline(model.name))
 
     def _texts(self, data: str) -> Callable[[Sequence[int]], list[str]]:
         dataset = self.dataset(data)

@@ -189,3 +189,10 @@ def test_an_original_at_chance_is_warned_of() -> None:
     assert "labels" in " ".join(quality().judge(material(constant, constant, truth))[0].warnings)
     good = labels(truth)
     assert quality().judge(material(good, good, truth))[0].warnings == ()
+
+
+def test_no_change_is_zero_and_not_minus_zero() -> None:
+    """JSON tells them apart, and so would a reader."""
+    found = judged((200, 0, 0, 0)).comparison
+    assert found is not None
+    assert str(found.drop.value) == "0.0"

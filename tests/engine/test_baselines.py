@@ -181,11 +181,11 @@ def test_the_planner_takes_the_flip_rate_of_the_accepted_state(project: Project)
     before = project.session().items()[0].power
     assert before is not None
     assert before.assumed_flip_rate == 0.05
-    project.answers("candidate", lambda row: row % 20 != 0 and row % 200 != 1)
+    project.answers("candidate", lambda row: row % 20 != 0 and row % 200 != 1 or row % 400 == 0)  # 10 lost, 5 gained
     project.accept()
     after = project.session().items()[0].power
     assert after is not None
-    assert after.assumed_flip_rate == pytest.approx(1 / 200)
+    assert after.assumed_flip_rate == pytest.approx((2 * 5 + 1) / (ROWS + 2))
 
 
 def test_small_segments_and_leftovers_do_not_have_to_stand(project: Project) -> None:

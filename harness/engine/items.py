@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
+import numpy as np
+
 from harness.arrays.baseline import Baseline
 from harness.checks.check import Check, PowerNote
 from harness.core.models import ModelSpec
@@ -83,7 +85,8 @@ def accepted_flip_rate(baseline: Baseline | None, check: str) -> float | None:
     before, after = kept.get(("original", check)), kept.get(("accepted", check))
     if before is None or after is None or before.values.dtype != bool or after.values.dtype != bool:
         return None
-    gained, lost = int((~before.values & after.values).sum()), int((before.values & ~after.values).sum())
+    one, other = before.values.astype(np.bool_), after.values.astype(np.bool_)
+    gained, lost = int((~one & other).sum()), int((one & ~other).sum())
     return (2 * min(gained, lost) + 1) / (len(before.values) + 2)
 
 

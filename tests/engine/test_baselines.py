@@ -181,7 +181,7 @@ def test_the_planner_takes_the_flip_rate_of_the_accepted_state(project: Project)
     before = project.session().items()[0].power
     assert before is not None
     assert before.assumed_flip_rate == 0.05
-    project.answers("candidate", lambda row: row % 20 != 0 and row % 200 != 1 or row % 400 == 0)  # 10 lost, 5 gained
+    project.answers("candidate", lambda row: (row % 20 != 0 and row % 200 != 1) or row % 400 == 0)  # 10 lost, 5 gained
     project.accept()
     after = project.session().items()[0].power
     assert after is not None

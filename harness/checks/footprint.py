@@ -103,7 +103,7 @@ class FootprintCheck(WholeOnly):
         return Needs(footprint=True)
 
     def judge(self, material: Material) -> tuple[Verdict, ...]:
-        """See `Check.judge`: a limit that cannot be measured is an ERROR, one that is not met a FAIL."""
+        """See `Check.judge`: a limit not met is a FAIL, one not measurable an ERROR; SKIPPED where the original is away."""
         if material.footprints is None:
             return (self._verdict(material, Outcome.ERROR, "nothing was measured; run the suite first", ()),)
         original, candidate = material.footprints
@@ -115,6 +115,9 @@ class FootprintCheck(WholeOnly):
             return (self._verdict(material, Outcome.FAIL, "; ".join(figure.note for figure in broken), figures),)
         if unknown:
             names = ", ".join(dict.fromkeys(figure.name for figure in unknown))
+            if material.without_original and all(figure.candidate is not None for figure in unknown):
+                reason = f"cannot be compared without the original, of which only the outcomes are stored: {names}"
+                return (self._verdict(material, Outcome.SKIPPED, reason, figures),)
             return (self._verdict(material, Outcome.ERROR, f"not measurable for this kind of model: {names}; remove the limit", figures),)
         return (self._verdict(material, Outcome.PASS, "; ".join(figure.note for figure in limited), figures),)
 
@@ -135,7 +138,7 @@ class FootprintCheck(WholeOnly):
             segment=None,
             outcome=outcome,
             reason=reason,
-            blocks=outcome is not Outcome.PASS,
+            blocks=outcome not in (Outcome.PASS, Outcome.SKIPPED),
             figures=figures,
         )
 

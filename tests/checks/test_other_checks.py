@@ -122,3 +122,16 @@ def test_a_limit_that_cannot_be_measured_is_an_error_and_never_a_pass() -> None:
 def test_a_footprint_without_a_sensible_limit_is_refused(limits: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         footprint(**limits)
+
+
+def test_without_the_original_reductions_are_skipped_and_absolute_limits_still_decide() -> None:
+    def alone(candidate: Footprint = SMALL, **limits: object) -> tuple[Outcome, bool]:
+        given = replace(material(None, None, [1]), footprints=(Footprint(), candidate), without_original=True)
+        verdict = footprint(**limits).judge(given)[0]
+        return verdict.outcome, verdict.blocks
+
+    assert alone(min_size_reduction="70%rel") == (Outcome.SKIPPED, False)
+    assert alone(min_size_reduction="70%rel", max_size="1KB") == (Outcome.SKIPPED, False)
+    assert alone(min_size_reduction="70%rel", max_size="100B") == (Outcome.FAIL, True)
+    assert alone(max_size="1KB") == (Outcome.PASS, False)
+    assert alone(Footprint(), min_size_reduction="70%rel") == (Outcome.ERROR, True)

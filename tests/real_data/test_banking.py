@@ -75,6 +75,8 @@ def test_four_bits_cost_intents_and_int8_does_not(gate: Gate) -> None:
     assert not failed["int8-dynamic"] | failed["int8-static"]
     assert len(failed["int4-tensor"]) > len(failed["int4-channel"])
     assert len(failed["int4-tensor"]) >= 5
+    lengths = gate.segments("int4-tensor", "accuracy", "length")
+    assert lengths[(("length", "0..30"),)]["low"] > lengths[(("length", "90.."),)]["high"]
     assert gate.whole("int4-tensor", "accuracy")["outcome"] == gate.whole("int4-channel", "accuracy")["outcome"] == "FAIL"
 
 

@@ -8,10 +8,10 @@ suites: .venv/ready
 	$(BIN)/pytest suites/
 
 test: .venv/ready
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n 2 -m "not slow"
 
 test-slow: .venv/ready
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -n 2 -m slow
 
 check: .venv/ready
 	$(BIN)/ruff format --check .

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
 
@@ -18,10 +19,11 @@ from harness.errors import StoreError
 
 @dataclass(frozen=True)
 class Copy:
-    """A Parquet file and the hash of the rows in it."""
+    """A Parquet file and the hash of the rows in it. `disposable`: it was made from a source and can be made again."""
 
     path: Path
     content: str
+    disposable: bool = False
 
 
 class CopyFolder:
@@ -52,8 +54,8 @@ class CopyFolder:
         scratch = self._folder / f"{path.stem}.{os.getpid()}.making"
         try:
             make(scratch)
-            copy = Copy(path, hash_rows(scratch))
-            _write(path.with_suffix(".json"), json.dumps({"content": copy.content}))
+            copy = Copy(path, hash_rows(scratch), disposable=True)
+            _write(path.with_suffix(".json"), json.dumps({"content": copy.content, "bytes": scratch.stat().st_size}))
             os.replace(scratch, path)
             return copy
         finally:
@@ -70,15 +72,18 @@ def hash_rows(path: Path) -> str:
 
 
 def _read(path: Path) -> Copy | None:
+    """The copy if it is there and whole, as far as its size and its footer tell; pages are checked when they are read."""
     try:
-        content = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["content"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    if not path.is_file():
+        facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        content, size = str(facts["content"]), int(facts["bytes"])
+        if path.stat().st_size != size:
+            return None
+        pq.read_metadata(path)
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
         return None
     with contextlib.suppress(OSError):
         os.utime(path)  # clean goes by the last use; a read-only cache serves as well
-    return Copy(path, str(content))
+    return Copy(path, content, disposable=True)
 
 
 def _write(path: Path, text: str) -> None:

@@ -40,7 +40,7 @@ class DataOpener:
         source = _source(spec)
         with naming(spec, source):
             copy = self._copy(spec, root)
-            table = ParquetTable(copy.path)
+            table = ParquetTable(copy.path, disposable=copy.disposable)
         return ParquetDataset(spec, table, copy.content, root, source, edges or _NO_EDGES)
 
     def index(self, spec: DataSpec, root: Path, *, edges: Mapping[str, tuple[float, ...]] | None = None) -> DataIndex:
@@ -50,7 +50,8 @@ class DataOpener:
             key = index_key(spec, root, frozen, self._stamp(spec, root))
             known = self._indexes.get(key)
             if known is None:
-                table = ParquetTable(self._copy(spec, root).path)
+                copy = self._copy(spec, root)
+                table = ParquetTable(copy.path, disposable=copy.disposable)
                 check_columns(spec, table)
                 known = self._indexes.put(key, len(table), Segmenter(table, spec.segments, root, frozen).all())
         return known

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,9 +22,13 @@ Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
 class ParquetTable:
     """Opens the file anew for every reading, so that it can be shared between threads and leaves no handle behind."""
 
-    def __init__(self, path: Path) -> None:
-        """Read the footer of `path`; `DataError` when it is not Parquet, has no rows, or two columns of one name."""
+    def __init__(self, path: Path, *, disposable: bool = False) -> None:
+        """Read the footer of `path`; `DataError` when it is not Parquet, has no rows, or two columns of one name.
+
+        A `disposable` file can be made again: it is removed when a page of it turns out to be damaged.
+        """
         self.path = path
+        self._disposable = disposable
         try:
             with pq.ParquetFile(path) as file:
                 self._metadata = file.metadata
@@ -94,7 +98,14 @@ class ParquetTable:
             with pq.ParquetFile(self.path, metadata=self._metadata, memory_map=True, page_checksum_verification=True) as file:
                 yield file
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-            raise DataError(f"{self.path} is damaged ({error}); make it anew (a copy under .harness: harness clean)") from error
+            raise DataError(self._damaged(error)) from error
+
+    def _damaged(self, error: Exception) -> str:
+        if not self._disposable:
+            return f"{self.path} is damaged ({error}); make it anew"
+        with suppress(OSError):
+            self.path.unlink()
+        return f"the copy of its rows in {self.path} is damaged ({error}) and was removed; run again, and it is made anew"
 
     def _first_rows(self) -> list[int]:
         sizes = (self._metadata.row_group(index).num_rows for index in range(self._metadata.num_row_groups))

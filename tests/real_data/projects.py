@@ -140,6 +140,7 @@ def _fit(net: Any, inputs: Inputs, truth: NDArray[np.int64], epochs: int, rate: 
     """The network after `epochs` passes in batches of about 128; the same seed gives the same network on the same machine."""
     import torch
 
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)  # two threads wait for each other on tensors this small
     tensors, targets = [torch.from_numpy(array) for array in inputs.values()], torch.from_numpy(truth)
     batches = -(-len(truth) // 128)
@@ -155,6 +156,7 @@ def _fit(net: Any, inputs: Inputs, truth: NDArray[np.int64], epochs: int, rate: 
             loss.backward()
             optimizer.step()
             schedule.step()
+    torch.set_num_threads(threads)
     return net.eval()
 
 

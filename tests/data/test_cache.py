@@ -111,12 +111,25 @@ def test_copies_of_equal_files_are_shared(tmp_path: Path) -> None:
     assert len(list((tmp_path / ".harness" / "data").glob("*.parquet"))) == 1
 
 
-def test_a_copy_whose_pages_are_damaged_is_noticed(tmp_path: Path) -> None:
-    write(tmp_path / "a.csv", "id,x\n" + "".join(f"{number},{number**3}\n" for number in range(5_000)))
-    opener(tmp_path).open(spec("a.csv"), tmp_path)
+NUMBERS = "id,x\n" + "".join(f"{number},{number**3}\n" for number in range(5_000))
+
+
+def test_a_copy_whose_pages_are_damaged_is_noticed_and_made_again_by_the_next_run(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", NUMBERS)
+    whole = rows(opener(tmp_path).open(spec("a.csv"), tmp_path))
     (copy,) = (tmp_path / ".harness" / "data").glob("*.parquet")
     content = bytearray(copy.read_bytes())
     content[2_000] ^= 0xFF
     copy.write_bytes(content)
-    with pytest.raises(DataError, match=r"data 'test' \(a.csv\): .*\.parquet is damaged .*harness clean"):
+    with pytest.raises(DataError, match=r"data 'test' \(a.csv\): the copy of its rows in .*\.parquet is damaged .*run again"):
         opener(tmp_path).open(spec("a.csv"), tmp_path)
+    assert rows(opener(tmp_path).open(spec("a.csv"), tmp_path)) == whole
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 of something else", None])
+def test_a_copy_that_is_no_parquet_file_is_made_again_at_once(tmp_path: Path, content: bytes | None) -> None:
+    write(tmp_path / "a.csv", NUMBERS)
+    whole = rows(opener(tmp_path).open(spec("a.csv"), tmp_path))
+    (copy,) = (tmp_path / ".harness" / "data").glob("*.parquet")
+    copy.write_bytes(copy.read_bytes()[:-100] if content is None else content)
+    assert rows(opener(tmp_path).open(spec("a.csv"), tmp_path)) == whole

@@ -1,1 +1,1 @@
-"""__init__"""
+"""Techniques that make candidates, and the maker that runs pipelines of them."""

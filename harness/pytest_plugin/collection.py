@@ -160,7 +160,12 @@ def _block(verdict: Verdict) -> str:
 
 def _properties(verdict: Verdict) -> list[tuple[str, object]]:
     """Figures for --junitxml."""
-    properties: list[tuple[str, object]] = [("outcome", str(verdict.outcome)), ("reason", verdict.reason)]
+    properties: list[tuple[str, object]] = [
+        ("outcome", str(verdict.outcome)),
+        ("reason", verdict.reason),
+        ("blocks", verdict.blocks),
+        ("suspect", verdict.suspect),
+    ]
     found = verdict.comparison
     if found is not None:
         properties += [
@@ -172,6 +177,7 @@ def _properties(verdict: Verdict) -> list[tuple[str, object]]:
             ("drop_low", found.drop.low),
             ("drop_high", found.drop.high),
             ("margin", found.margin_text),
+            *((name, value) for name, value in (("gained", found.gained), ("lost", found.lost)) if value is not None),
         ]
     properties += [(figure.name, figure.candidate) for figure in verdict.figures if figure.candidate is not None]
     return properties

@@ -106,11 +106,17 @@ def headline_parts(results: Sequence[CandidateResult], *, partial: bool) -> Head
     """The same in its parts."""
     if not results:
         return Headline("nothing was judged")
-    worst = min(results, key=lambda result: list(Decision).index(result.decision))
+    worst = min(results, key=lambda result: (list(Decision).index(result.decision), -_largest_excess(result)))
     if worst.decision.good:
         return Headline(_others(results, partial))
     others = [result for result in results if result is not worst]
     return Headline(f"{one_line(worst.candidate, 80)} {worst.decision.phrase()}", _findings(worst), _others(others, partial))
+
+
+def _largest_excess(result: CandidateResult) -> float:
+    """How many margins the worst blocking loss amounts to: 3 for a drop of six points where two are tolerated."""
+    found = [verdict.comparison for verdict in result.verdicts if standing_of(verdict).blocks]
+    return max((c.drop.value / c.margin for c in found if c is not None and c.margin and known(c.drop.value) is not None), default=0.0)
 
 
 def _others(results: Sequence[CandidateResult], partial: bool) -> str:
@@ -168,6 +174,8 @@ def group_headline(group: CheckGroup) -> str:
     if leading.segment is not None and total:
         alike = sum(standing_of(verdict) is standing_of(leading) for verdict in group.segments)
         notes.append(f"{alike:,} of {plural(total, 'segment')}")
+    elif failing := group.count(Standing.FAIL):
+        notes.append(f"{failing:,} of {plural(total, 'segment')} too")
     unproven = group.count(*_UNPROVEN)
     if unproven and not (leading.segment is not None and standing_of(leading) in _UNPROVEN):
         notes.append(f"{unproven:,} of {plural(total, 'segment')} unproven")

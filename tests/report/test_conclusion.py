@@ -124,3 +124,15 @@ def test_a_check_in_a_few_words() -> None:
 def test_the_record_of_the_tests_has_every_standing_that_a_report_must_show() -> None:
     found = {standing_of(verdict) for verdict in languages_record().verdicts}
     assert found >= {Standing.FAIL, Standing.WARNED, Standing.EXPECTED, Standing.PASS, Standing.SKIPPED}
+
+
+def test_among_several_that_must_not_ship_the_largest_loss_leads() -> None:
+    mild, severe = whole("int8", lost=400), whole("int4", lost=1600)
+    assert headline(record(mild, severe)).startswith("int4 must not ship")
+    assert headline(record(severe, mild)).startswith("int4 must not ship")
+
+
+def test_failing_segments_are_counted_when_the_whole_fails_too() -> None:
+    german = judged("int4", "accuracy", Segment("language", (("language", "de"),)), compared(0, 0, 4000), False)
+    (group,) = check_groups((whole(lost=1600), bengali(lost=200), german))
+    assert group_headline(group) == "FAIL (1 of 2 segments too)"

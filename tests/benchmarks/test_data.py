@@ -71,7 +71,7 @@ def seconds(work: Callable[[], Any]) -> float:
 def report(benchmark: Any, what: str, bare: float) -> None:
     ours = benchmark.stats.stats.min
     benchmark.extra_info.update(rows=ROWS, bare_seconds=bare, ratio=ours / bare)
-    print(f"\n{what}, n = {ROWS:,}: {ours:.2f} s, bare reading {bare:.2f} s, ratio {ours / bare:.1f}")  # noqa: T201  # what a benchmark is for
+    print(f"\n{what}, n = {ROWS:,}: {ours:.2f} s, bare reading {bare:.2f} s, ratio {ours / bare:.1f}")  # what a benchmark is for
 
 
 def read_csv(path: Path) -> None:
@@ -136,5 +136,5 @@ def test_storing_and_loading_evidence(benchmark: Any, tmp_path: Path) -> None:
     found = benchmark.pedantic(lambda: store(tmp_path).load(KEY, LABELS), rounds=3)
     np.testing.assert_array_equal(found.values, labels)
     np.save(tmp_path / "labels.npy", labels)
-    print(f"\nstored in chunks of 64: {stored:.2f} s")  # noqa: T201  # what a benchmark is for
+    print(f"\nstored in chunks of 64: {stored:.2f} s")  # what a benchmark is for
     report(benchmark, "evidence of one label per row, loaded", seconds(lambda: np.load(tmp_path / "labels.npy")))

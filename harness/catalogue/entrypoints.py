@@ -10,10 +10,12 @@ import ast
 import hashlib
 import importlib
 import sys
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache, wraps
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from harness.errors import UsageError
@@ -35,12 +37,61 @@ def load_function(reference: str, root: Path) -> Any:
     except ModuleNotFoundError as error:
         where = f"{root / (module_name.replace('.', '/') + '.py')}"
         raise UsageError(f"{reference!r}: there is no module {error.name!r}; expected {where} or an installed package") from error
-    except Exception as error:
-        raise UsageError(f"{reference!r}: importing {module_name!r} failed with {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UsageError(f"{reference!r}: importing {module_name!r} failed with {what}") from error
     try:
         return getattr(module, attribute)
     except AttributeError:
         raise UsageError(f"{reference!r}: module {module_name!r} ({module.__file__}) has no {attribute!r}") from None
+
+
+def load_shielded(reference: str, root: Path) -> Any:
+    """`load_function` for a process that serves many suites; what is returned is called inside `suite_modules(root)`.
+
+    Something that is no function is returned as it is.
+    """
+    with suite_modules(root):
+        function = load_function(reference, root)
+    if not callable(function):
+        return function
+
+    @wraps(function)
+    def shielded(*arguments: Any, **named: Any) -> Any:
+        with suite_modules(root):
+            return function(*arguments, **named)
+
+    return shielded
+
+
+_MODULES: dict[Path, dict[str, ModuleType]] = {}
+
+
+@contextmanager
+def suite_modules(root: Path) -> Iterator[None]:
+    """Inside, `root` comes first on `sys.path`; what is imported from there is set aside afterwards and is there again next time.
+
+    So two suites may each have a `scores.py`, and neither gets the other's.
+    """
+    own = _MODULES.setdefault(root, {})
+    hidden = {name: sys.modules[name] for name in own if name in sys.modules}
+    before = sys.modules.keys() - own.keys()
+    path = list(sys.path)
+    sys.path.insert(0, str(root))
+    sys.modules.update(own)
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        for name in sys.modules.keys() - before:
+            if name in own or _lies_in(sys.modules[name], root):
+                own[name] = sys.modules.pop(name)
+        sys.modules.update(hidden)
+
+
+def _lies_in(module: ModuleType, root: Path) -> bool:
+    place = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), None)
+    return place is not None and Path(place).is_relative_to(root) and "site-packages" not in Path(place).parts
 
 
 def local_sources(references: Iterable[str], root: Path) -> tuple[Path, ...]:

@@ -36,6 +36,13 @@ class FootprintParameters(Parameters):
     max_nonzero_parameters: int | None = Field(default=None, ge=0, description="number of parameters that are not zero")
     min_low_precision: ShareField | None = Field(default=None, description="share of parameters stored in fewer than 16 bits")
 
+    @field_validator("min_size_reduction", "min_gzip_reduction", "min_memory_reduction", mode="before")
+    @classmethod
+    def _not_points(cls, value: object) -> object:
+        if isinstance(value, str) and value.rstrip().endswith("%"):
+            raise ValueError(f"{value}: a reduction is per cent of the original's value; write {value.strip()}rel")
+        return value
+
     @field_validator("min_size_reduction", "min_gzip_reduction", "min_memory_reduction")
     @classmethod
     def _relative(cls, value: Change | None) -> Change | None:

@@ -24,7 +24,7 @@ from harness.checks.parameters import CommonParameters
 from harness.checks.recall import Recalled, recall
 from harness.checks.scored import ScoreEvaluator
 from harness.checks.table import Evaluator
-from harness.checks.trust import distrust, error_everywhere, invalid_everywhere, with_failures
+from harness.checks.trust import distrust, error_everywhere, invalid_everywhere, with_failures, worse_than_guessing
 from harness.checks.units import UnitEvaluator
 from harness.checks.whole_set import AurocEvaluator, StatisticEvaluator
 from harness.core.models import Task
@@ -57,6 +57,10 @@ class QualityCheck:
         self.metric = metric
         for limit in (parameters.max_drop, *(p.max_drop for p in parameters.segments.values() if p.max_drop is not None)):
             require_fitting_unit(limit, metric.info)
+            if limit.unit != parameters.max_drop.unit:
+                raise UsageError(
+                    f"max_drop of a segmentation is {limit} and that of the whole {parameters.max_drop}; write both in one unit"
+                )
 
     def needs(self) -> Needs:
         """See `Check.needs`."""
@@ -78,6 +82,8 @@ class QualityCheck:
         if isinstance(original, Outputs) and (why := distrust(original, material.examples.ids)):
             return invalid_everywhere(rules, material, why)
         try:
+            if isinstance(original, Outputs) and (why := worse_than_guessing(original, material.examples.targets)):
+                return invalid_everywhere(rules, material, why)
             evaluator = self.evaluator(original, material.outputs, material)
         except MeasurementError as error:
             return error_everywhere(rules, material, str(error))
@@ -191,9 +197,10 @@ def require_fitting_unit(limit: Change, info: MetricInfo) -> None:
             f"write a number in its own unit, or per cent of the original's value such as 2%rel"
         )
     if limit.unit == "own" and info.share:
+        points = limit.amount * 100 if limit.amount < 1 else limit.amount
         raise UsageError(
-            f"max_drop: {limit} of {info.name} has no unit; write {limit.amount:g}pp for percentage points "
-            f"or {limit.amount:g}%rel for per cent of the original's value"
+            f"max_drop: {limit} of {info.name} has no unit; write {points:g}pp for percentage points "
+            f"or {points:g}%rel for per cent of the original's value"
         )
 
 

@@ -8,11 +8,14 @@ import numpy as np
 import pyarrow as pa
 
 from harness.arrays.outputs import Outputs, RowStatus
+from harness.arrays.targets import Targets
 from harness.checks.judging import Rules
 from harness.checks.material import Material
+from harness.core.models import OutputType, Task
 from harness.core.outcome import Outcome
 from harness.core.segment import Segment
 from harness.core.verdict import Verdict
+from harness.metrics.labels import predicted_codes
 
 LARGEST_ORIGINAL_FAILURE = 0.001
 """The original may fail on this share of the examples before the measurement is INVALID."""
@@ -57,6 +60,32 @@ def distrust(original: Outputs, ids: pa.Array) -> str:
     return (
         f"the original {describe_failures(original, ids)}: {failed / len(original):.2%} of the data, "
         f"more than {LARGEST_ORIGINAL_FAILURE:.1%}; mend the original or the data first"
+    )
+
+
+def worse_than_guessing(original: Outputs, targets: Targets) -> str:
+    """Why the original's answers cannot mean what the suite says, "" when they can.
+
+    Balanced accuracy (mean recall of the classes) of blind guessing is 1 / classes whatever their frequencies, so that
+    a model which trades accuracy for recall is not suspected. Judged by its normal upper limit, one-sided 5 %.
+    """
+    if targets.task not in (Task.BINARY, Task.MULTICLASS) or original.spec.type in (OutputType.VECTOR, OutputType.VALUES):
+        return ""
+    truth = targets.values.astype(np.int64)
+    counts = np.bincount(truth)
+    classes = int(np.count_nonzero(counts))
+    if classes < 2:
+        return ""
+    right = (predicted_codes(original, targets) == truth).astype(np.float64)
+    recalls = np.bincount(truth, weights=right)[counts > 0] / counts[counts > 0]
+    error = float(np.sqrt(np.sum(recalls * (1 - recalls) / counts[counts > 0]))) / classes
+    balanced = float(recalls.mean())
+    if balanced + 1.645 * error >= 1 / classes:
+        return ""
+    return (
+        f"the original is worse than blind guessing (mean recall of the classes {balanced:.1%}, guessing gives {1 / classes:.1%}): "
+        "its answers do not mean what the suite says; look at the order of the labels (index 0 first), the preprocessing "
+        "and the output's name"
     )
 
 

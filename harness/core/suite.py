@@ -27,12 +27,16 @@ class DataSpec:
 
 @dataclass(frozen=True)
 class CheckSpec:
-    """One check: its name in the suite, its kind in the catalogue, its typed parameters, the data set it reads."""
+    """One check: its name in the suite, its kind in the catalogue, its typed parameters, the data set it reads.
+
+    `place` is the line and column at which it stands in the suite file.
+    """
 
     name: str
     kind: str
     parameters: object
     data: str
+    place: tuple[str, int, int] = ("", 1, 1)
 
 
 @dataclass(frozen=True)

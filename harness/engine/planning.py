@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterable
 
 from harness.checks.quality import ENOUGH_POWER
+from harness.core.segment import ByProduct
 from harness.engine.items import Item
+from harness.engine.session import Session
 
 
 def underpowered(items: Iterable[Item]) -> list[str]:
@@ -30,6 +32,21 @@ def underpowered(items: Iterable[Item]) -> list[str]:
         shown = ", ".join(sorted(labels)[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else "")
         lines[f"{suite}: {check}: too few examples ever to pass in {shown}; these can only warn or fail"] = None
     return list(lines)
+
+
+def unused_segmentations(session: Session) -> list[str]:
+    """Sentences about segmentations that are declared, part of no product, and judged by no check."""
+    suite = session.suite
+    lines = []
+    for data in suite.data.values():
+        used = {name for spec in suite.checks if spec.data == data.name for name in session.checks[spec.name].segmentations()}
+        used |= {part for declared in data.segments if isinstance(declared.rule, ByProduct) for part in declared.rule.of}
+        lines += [
+            f"{suite.name}: the segmentation {declared.name} is declared and no check judges it; name it under per: or segments:"
+            for declared in data.segments
+            if declared.name not in used
+        ]
+    return lines
 
 
 def _points(margin: float | None) -> str:

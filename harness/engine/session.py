@@ -204,10 +204,19 @@ class Session:
             outputs=after,
             noise=noise,
             footprints=footprints,
-            baseline=self.baseline(candidate),
+            baseline=self.baseline(candidate) or (self._originals_outcomes(candidate) if without else None),
             without_original=without,
             minimum_sizes={s.name: s.min_examples for s in self.suite.data[spec.data].segments},
         )
+
+    def _originals_outcomes(self, candidate: str) -> Baseline | None:
+        """What the baseline of another candidate keeps of the original: a new candidate is judged against the same one."""
+        for model in self.suite.candidates:
+            found = self.baseline(model.name)
+            if found is not None and found.outcomes is not None:
+                kept = {key: outcomes for key, outcomes in found.outcomes.items() if key[0] == "original"}
+                return replace(found, candidate=candidate, outcomes=kept, segments={})
+        return None
 
     def _judge(self, candidate: str, check: str) -> tuple[Verdict, ...]:
         """Verdicts, with every error on the way turned into one."""

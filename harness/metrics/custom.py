@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from harness.arrays.outputs import Outputs
 from harness.arrays.targets import Targets
 from harness.catalogue import Parameters
-from harness.catalogue.entrypoints import load_function
+from harness.catalogue.entrypoints import load_shielded
 from harness.errors import MeasurementError, UsageError
 from harness.metrics.friendly import Sequence, friendly_predictions, friendly_targets, take
 from harness.metrics.metric import Metric, MetricInfo
@@ -166,7 +166,7 @@ class PythonWhole:
 
 def python_metric(parameters: PythonParameters, root: Path) -> Metric:
     """The metric `parameters` describe; `UsageError` when the function cannot be loaded or is not callable."""
-    function = load_function(parameters.function, root)
+    function = load_shielded(parameters.function, root)
     if not callable(function):
         raise UsageError(
             f"{parameters.function!r} is not a function but {type(function).__name__}; name a function of (predictions, targets)"
@@ -179,5 +179,5 @@ def call(name: str, function: Callable[..., Any], predictions: Sequence, targets
     """Call the user's function; whatever it raises becomes a `MeasurementError`."""
     try:
         return function(predictions, targets)
-    except Exception as error:
-        raise MeasurementError(f"the metric {name} raised {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise MeasurementError(f"the metric {name} raised {type(error).__name__}: {' '.join(str(error).split())}") from error

@@ -33,6 +33,12 @@ def die_with_parent(parent: int, requests: int) -> None:
 
     The kernel's own signal reaches a process that hangs in native code; the watch on the pipe works everywhere else.
     """
+    be_killed_with_parent(parent)
+    threading.Thread(target=_watch, args=(requests,), daemon=True, name="parent-watch").start()
+
+
+def be_killed_with_parent(parent: int) -> None:
+    """Let the kernel end this process with `parent`, where it can, and keep what this process starts within reach of its parent."""
     if sys.platform == "linux":
         prctl = ctypes.CDLL(None, use_errno=True).prctl
         prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
@@ -40,7 +46,6 @@ def die_with_parent(parent: int, requests: int) -> None:
         prctl(_CHILD_SUBREAPER, 1)
     if os.getppid() != parent:
         os._exit(1)
-    threading.Thread(target=_watch, args=(requests,), daemon=True, name="parent-watch").start()
 
 
 def _watch(requests: int) -> None:

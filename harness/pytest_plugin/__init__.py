@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.core.detect import is_suite_file
 from harness.pytest_plugin.options import add_options
-from harness.pytest_plugin.sniff import looks_like_suite
 
 if TYPE_CHECKING:
     from harness.pytest_plugin.collection import SuiteFile
@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> SuiteFile | None:
     """A YAML file that declares `schema` and `suite` is a suite; all others are left alone."""
-    if file_path.suffix not in (".yaml", ".yml") or not looks_like_suite(file_path):
+    if file_path.suffix not in (".yaml", ".yml") or not is_suite_file(file_path):
         return None
     from harness.pytest_plugin.collection import SuiteFile
 
@@ -62,6 +62,19 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         from harness.pytest_plugin.ledger import ledger
 
         ledger().add(verdict)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuses a --candidate that no suite has: a run that judges nothing by a slip must not look like one that was asked for."""
+    wanted = session.config.getoption("--candidate")
+    if not wanted:
+        return
+    from harness.pytest_plugin.ledger import ledger
+
+    known = ledger().candidates
+    unknown = [name for name in wanted if name not in known]
+    if known and unknown:
+        raise pytest.UsageError(f"no suite has a candidate {unknown[0]!r}; there are: {', '.join(sorted(known))}")
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:

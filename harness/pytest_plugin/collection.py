@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,18 @@ class SuiteFile(pytest.File):
     session_of_suite: Session
     skipped: str | None = None
 
+    def said_once(self, verdict: Verdict) -> str:
+        """The block of what could not be measured; in short when the same was said before, as for every segment of a check."""
+        key = (verdict.candidate, verdict.reason)
+        if key in self._said:
+            return f"{verdict.outcome}: not measured, for the reason given above"
+        self._said.add(key)
+        return _block(verdict)
+
+    @cached_property
+    def _said(self) -> set[tuple[str, str]]:
+        return set()
+
     def collect(self) -> Iterable[Candidate]:
         """One collector per candidate."""
         config = self.config
@@ -49,7 +62,9 @@ class SuiteFile(pytest.File):
                 run_id=ledger().run_id,
             )
             self.session_of_suite = wiring.session(suite, project, options, progress_of(config))
-            chosen = tuple(name for name in config.getoption("--candidate") if name in {model.name for model in suite.candidates})
+            names = {model.name for model in suite.candidates}
+            ledger().candidates.update(names)
+            chosen = tuple(name for name in config.getoption("--candidate") if name in names)
             ledger().suites[suite.name] = {"path": str(self.path), "about": suite.about}
             ledger().sessions[suite.name] = self.session_of_suite
             if config.getoption("--candidate") and not chosen:
@@ -124,7 +139,7 @@ class VerdictItem(pytest.Item):
         self.verdict = verdict
         self.user_properties.extend(_properties(verdict))
         if verdict.outcome in (Outcome.ERROR, Outcome.INVALID):
-            raise BlockedError(_block(verdict))
+            raise BlockedError(suite_file.said_once(verdict))
 
     def runtest(self) -> None:
         """Reports what was judged."""

@@ -21,6 +21,7 @@ class Ledger:
     verdicts: dict[str, dict[str, Any]] = field(default_factory=dict)
     suites: dict[str, dict[str, Any]] = field(default_factory=dict)
     sessions: dict[str, Any] = field(default_factory=dict)
+    candidates: set[str] = field(default_factory=set)
 
     @property
     def used(self) -> bool:

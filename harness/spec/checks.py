@@ -69,7 +69,8 @@ class _Reader:
         values = validate(kind.parameters, table, self.entry.place, self.context.faults, self._what, CHECK_KEYS)
         if values is None or data is None or len(self.context.faults) > before:
             return None
-        return CheckSpec(self.name, kind.name, values, data)
+        place = self.entry.place
+        return CheckSpec(self.name, kind.name, values, data, (place.path, place.line, place.column))
 
     def _kind(self) -> Kind[Any] | None:
         """By `kind:`, by the presence of `metric:`, or by the check's name."""

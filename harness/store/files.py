@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,7 +42,8 @@ class FileStore:
         folder = self._folder(key)
         with self._locked(folder):
             begun = folder.begun()
-            if fresh_since is not None and begun is not None and begun < fresh_since:
+            # What seems to have been begun in the future was begun before the clock was set back.
+            if fresh_since is not None and begun is not None and not fresh_since <= begun <= time.time():
                 folder.clear()
             folder.begin(key)
             with store_errors("read evidence in", folder.path):

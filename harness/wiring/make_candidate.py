@@ -1,4 +1,4 @@
-"""`python -m harness.wiring.make_candidate SUITE CANDIDATE PROJECT`: makes one candidate.
+"""`python -m harness.wiring.make_candidate SUITE CANDIDATE PROJECT PARENT`: makes one candidate for the process PARENT.
 
 Exit status 0 when it lies in the project's cache afterwards; otherwise the last line is `{"error": "<sentence>"}`.
 """
@@ -13,6 +13,7 @@ from harness.compress.maker import FileMaker
 from harness.core.models import ModelSpec
 from harness.core.suite import Suite
 from harness.errors import HarnessError
+from harness.models.guard import be_killed_with_parent
 from harness.wiring.making import file_maker
 from harness.wiring.project import Project
 from harness.wiring.sessions import load
@@ -35,4 +36,5 @@ def _resolved(model: ModelSpec, suite: Suite, maker: FileMaker) -> ModelSpec:
 
 
 if __name__ == "__main__":
+    be_killed_with_parent(int(sys.argv[4]))
     sys.exit(main(*sys.argv[1:4]))

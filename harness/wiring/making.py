@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -42,13 +44,17 @@ class SubprocessMaker:
             return found
         command = [
             sys.executable,
+            "-P",
             "-m",
             "harness.wiring.make_candidate",
             str(self.suite.path.resolve()),
             model.name,
             str(self.project.root),
+            str(os.getpid()),
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.suite.root)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", stdin=subprocess.DEVNULL, check=False, cwd=self.suite.root
+        )
         found = self.files.find(model, source)
         if done.returncode == 0 and found is not None:
             return found
@@ -115,4 +121,5 @@ def _reason(done: subprocess.CompletedProcess[str]) -> str:
         if isinstance(found, dict) and "error" in found:
             return str(found["error"])
     last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-    return f"its process ended with status {done.returncode}: {last}"
+    how = f"was killed by {signal.Signals(-done.returncode).name}" if done.returncode < 0 else f"ended with status {done.returncode}"
+    return f"its process {how}: {last}"

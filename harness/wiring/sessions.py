@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def load(path: Path) -> Suite:
         try:
             check_of(spec, suite)
         except UsageError as error:
-            faults.append(Fault(str(path), 1, 1, f"checks.{spec.name}: {error}"))
+            faults.append(Fault(*spec.place, f"checks.{spec.name}: {error}"))
     if faults:
         raise SuiteError(tuple(faults))
     return suite
@@ -45,7 +46,17 @@ def load(path: Path) -> Suite:
 
 def session(suite: Suite, project: Project, options: Options, progress: Progress | None = None) -> Session:
     """A session that judges `suite` and keeps what it gathers in the project's cache."""
+    _keep_out_of_version_control(project.cache)
     return Session(suite, tools(project, progress), options)
+
+
+def _keep_out_of_version_control(cache: Path) -> None:
+    """Evidence and copies of data are not for committing; a folder that cannot be written is noticed where it matters."""
+    with suppress(OSError):
+        cache.mkdir(parents=True, exist_ok=True)
+        ignore = cache / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("# Written by the harness: nothing here is for committing.\n*\n", encoding="utf-8")
 
 
 def tools(project: Project, progress: Progress | None = None) -> Tools:

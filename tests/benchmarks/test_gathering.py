@@ -111,7 +111,7 @@ def test_gathering_against_a_bare_loop(tmp_path: Path, benchmark: object) -> Non
         (bare, expected), (gathering, answers) = bare_loop(tmp_path, dataset), gathered_loop(tmp_path, dataset)
         np.testing.assert_allclose(answers, expected, rtol=1e-4, atol=1e-5)
         ratios.append(gathering / bare)
-        print(f"\nbare loop {bare * 1e6:.1f} µs per row, gathering {gathering * 1e6:.1f} µs per row, ratio {gathering / bare:.3f}")  # what a benchmark is for
+        print(f"\nbare loop {bare * 1e6:.1f} µs per row, gathering {gathering * 1e6:.1f} µs per row, ratio {gathering / bare:.3f}")
 
     benchmark.pedantic(both, rounds=5, iterations=1)  # type: ignore[attr-defined]  # pytest-benchmark's fixture
     print(f"gathering of {ROWS:,} rows takes {np.median(ratios):.3f} × a bare loop (median of {len(ratios)})")  # what a benchmark is for

@@ -196,3 +196,24 @@ def test_no_change_is_zero_and_not_minus_zero() -> None:
     found = judged((200, 0, 0, 0)).comparison
     assert found is not None
     assert str(found.drop.value) == "0.0"
+
+
+def test_an_original_worse_than_guessing_is_invalid_whatever_the_candidate_does() -> None:
+    """Swapped labels: the original is right on 2 %, so a destroyed candidate would look like a gain."""
+    truth = [0, 1] * 500
+    swapped = [1 - t if i % 50 else t for i, t in enumerate(truth)]
+    verdicts = quality(segments={"name": {}}).judge(material(labels(swapped), labels([1] * 1000), truth, {"name": ["a", "b"] * 500}))
+    assert {v.outcome for v in verdicts} == {Outcome.INVALID}
+    assert "order of the labels" in verdicts[0].reason
+
+
+def test_an_original_that_trades_accuracy_for_recall_is_not_suspected() -> None:
+    """1 % positives, all found, with 5 % false alarms: less accurate than always saying no, and useful."""
+    truth = [1 if i % 100 == 0 else 0 for i in range(5000)]
+    cautious = [1 if t or i % 20 == 1 else 0 for i, t in enumerate(truth)]
+    assert quality().judge(material(labels(cautious), labels(cautious), truth))[0].outcome is Outcome.PASS
+
+
+def test_margins_of_one_check_share_a_unit() -> None:
+    with pytest.raises(UsageError, match="one unit"):
+        quality("2pp", segments={"name": {"max_drop": "5%rel"}})

@@ -199,3 +199,12 @@ def test_small_segments_and_leftovers_do_not_have_to_stand(project: Project) -> 
     assert found is not None
     assert {label for label in found.segments["accuracy"] if label.startswith("group")} == {"group:a", "group:b"}
     assert all(verdict.outcome is not Outcome.ERROR for verdict in project.session().verdicts("int8", "accuracy"))
+
+
+def test_a_new_candidate_is_judged_against_what_another_keeps_of_the_original(project: Project) -> None:
+    project.accept()
+    suite = (project.folder / "suite.yaml").read_text()
+    (project.folder / "suite.yaml").write_text(suite.replace("checks:", "  int4: {outputs: candidate.csv, prediction: answer}\nchecks:"))
+    (project.folder / "original.csv").unlink()
+    verdict = project.session(without_original=True).verdicts("int4", "accuracy")[0]
+    assert verdict.outcome is Outcome.PASS

@@ -131,3 +131,28 @@ def test_quiet_says_nothing_that_was_not_wanted(project: pytest.Pytester) -> Non
     result = project.runpytest_subprocess("suites/", "-qq", "--no-harness-report")
     assert len([line for line in result.stdout.lines if line.strip()]) <= 2
     assert not (project.path / "reports").exists()
+
+
+def test_a_candidate_that_no_suite_has_is_refused(project: pytest.Pytester) -> None:
+    result = project.runpytest_subprocess("suites/", "--candidate", "int9")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "no suite has a candidate 'int9'; there are: int8" in result.stderr.str() + result.stdout.str()
+
+
+def test_what_could_not_be_measured_is_said_once_and_not_for_every_segment(project: pytest.Pytester) -> None:
+    suite_file(project).write_text(SUITE.replace("int8: {outputs: runs.csv", "int8: {outputs: gone.csv"))
+    text = project.runpytest_subprocess("suites/", "--no-harness-report").stdout.str()
+    assert text.count("not measured, for the reason given above") >= 4
+
+
+def test_a_mistyped_schema_key_is_a_fault_and_not_a_file_left_alone(project: pytest.Pytester) -> None:
+    suite_file(project).write_text(SUITE.replace("schema:", "shema:"))
+    result = project.runpytest_subprocess("suites/")
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(["*recorded.yaml:1:1: unknown key 'shema'*did you mean 'schema'*"])
+
+
+def test_a_segmentation_that_no_check_judges_is_named(project: pytest.Pytester) -> None:
+    suite_file(project).write_text(SUITE.replace(", per: [group]", ""))
+    result = project.runpytest_subprocess("suites/")
+    result.stdout.fnmatch_lines(["*segmentation group is declared and no check judges it*"])

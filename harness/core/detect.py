@@ -8,11 +8,14 @@ from pathlib import Path
 LOOK_BYTES = 65_536
 """How much of a file is looked at."""
 
-_KEY = re.compile(r"""^(?P<quote>["']?)(?P<key>schema|suite)(?P=quote)[ \t]*:(?:[ \t\r]|$)""", re.MULTILINE)
+_KEY = re.compile(r"""^(?P<quote>["']?)(?P<key>schema|suite|candidates|checks)(?P=quote)[ \t]*:(?:[ \t\r]|$)""", re.MULTILINE)
 
 
 def is_suite_file(path: Path) -> bool:
     """Whether the file has `schema` and `suite` among its top-level keys. Never fails, whatever the file is.
+
+    A file with one of them and `candidates` and `checks` is taken for a suite with a mistyped key: it is better named as
+    faulty than silently not judged.
 
     The keys must start their lines, as in block style; other people's YAML, directories, pipes and binary files are
     no suites.
@@ -27,4 +30,5 @@ def is_suite_file(path: Path) -> bool:
     if b"\0" in start:
         return False
     text = start.decode("utf-8", errors="replace").removeprefix("\ufeff")
-    return {match["key"] for match in _KEY.finditer(text)} == {"schema", "suite"}
+    keys = {match["key"] for match in _KEY.finditer(text)}
+    return {"schema", "suite"} <= keys or (len(keys) == 3 and {"candidates", "checks"} <= keys)

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.spec import is_suite_file
-from harness.spec.detect import LOOK_BYTES
+from harness.core.detect import LOOK_BYTES, is_suite_file
 from tests.spec.fakes import SMALL
 
 

@@ -84,16 +84,18 @@ class QualityCheck:
         try:
             if isinstance(original, Outputs) and (why := worse_than_guessing(original, material.examples.targets)):
                 return invalid_everywhere(rules, material, why)
-            evaluator = self.evaluator(original, material.outputs, material)
+            verdicts = self._judged(rules, self.evaluator(original, material.outputs, material), material)
         except MeasurementError as error:
             return error_everywhere(rules, material, str(error))
-        segmentations = {name: material.examples.segmentations[name] for name in rules.segments}
-        standing = frozenset(material.baseline.segments.get(self.name, ())) if material.baseline else frozenset()
-        verdicts = judge(
-            evaluator, len(material.examples), rules, segmentations, worst_reader(material), standing, dict(material.minimum_sizes)
-        )
         whole = self._with_chance_warning(self._with_power(verdicts[0]), material.examples.targets)
         return with_failures((whole, *verdicts[1:]), material)
+
+    def _judged(self, rules: Rules, evaluator: Evaluator, material: Material) -> tuple[Verdict, ...]:
+        segmentations = {name: material.examples.segmentations[name] for name in rules.segments}
+        standing = frozenset(material.baseline.segments.get(self.name, ())) if material.baseline else frozenset()
+        return judge(
+            evaluator, len(material.examples), rules, segmentations, worst_reader(material), standing, dict(material.minimum_sizes)
+        )
 
     def _with_power(self, whole: Verdict) -> Verdict:
         """Says when the gate, not the model, is to blame for an INCONCLUSIVE."""

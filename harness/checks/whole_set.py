@@ -42,7 +42,7 @@ class StatisticEvaluator:
         self.seed = seed
 
     def table(self, groups: Groups, margins: Floats) -> Table:
-        """See `Evaluator.table`."""
+        """See `Evaluator.table`; `MeasurementError` when the metric does not exist on all examples together: then nothing was measured."""
         columns: dict[str, Floats] = {
             name: np.full(groups.count, np.nan) for name in ("original", "candidate", "delta", "low", "high", "margin")
         }
@@ -54,11 +54,16 @@ class StatisticEvaluator:
             n[group] = len(rows)
             columns["margin"][group] = margins[group]
             why_not[group], may_pass[group], notes[group] = self._class_sizes(rows)
+            everything = len(rows) == len(groups.codes)
+            if everything and why_not[group] and may_pass[group]:
+                raise MeasurementError(why_not[group])
             if len(rows) == 0 or (why_not[group] and may_pass[group]):
                 continue
             try:
                 found = self._compare(rows, float(margins[group]))
             except MeasurementError as error:
+                if everything:
+                    raise
                 why_not[group] = str(error)
                 continue
             estimable[group] = True

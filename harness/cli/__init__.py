@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 
@@ -11,6 +12,10 @@ def main(arguments: list[str] | None = None) -> None:
     from harness.cli.app import app  # noqa: PLC0415
     from harness.cli.ending import INTERRUPTED, ending, interrupted  # noqa: PLC0415
 
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or log that knows fewer characters shows the others as \u2192; printing must not fail for an arrow.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     with ending():
         # The parser turns Ctrl-C into a status of its own.
         status = app(args=arguments, prog_name="harness", standalone_mode=False)

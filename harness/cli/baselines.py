@@ -10,7 +10,7 @@ from pathlib import Path
 from harness import wiring
 from harness.api import accept, judge
 from harness.arrays.baseline import Acceptance, Baseline
-from harness.cli.console import draw, plain_table, say
+from harness.cli.console import draw, near, plain_table, say
 from harness.cli.finding import candidates_in, find_suite
 from harness.cli.progress import progress_for
 from harness.cli.reporting import result_of
@@ -38,7 +38,7 @@ def accept_suite(wanted: str, candidates: Sequence[str], *, note: str, who: str 
         repinned = ", and pinned as golden" if baseline.golden == baseline.accepted else ""
         say(f"accepted {suite.name}/{baseline.candidate} by {person}{repinned}")
         for path in one.files:
-            say(f"  {_near(path)} ({format_bytes(path.stat().st_size)})")
+            say(f"  {near(path)} ({format_bytes(path.stat().st_size)})")
         if one.left_out:
             say(
                 f"  the per-example outcomes take {format_bytes(one.outcomes_bytes)}, and at most {format_bytes(LARGEST_OUTCOMES)} "
@@ -56,7 +56,7 @@ def show_suite(wanted: str, candidates: Sequence[str]) -> None:
         for name, acceptance in (("accepted", baseline.accepted), ("golden", baseline.golden)):
             say(f"  {name}: {_about(acceptance)}")
         data = ", ".join(f"{check} {fingerprint[:12]}" for check, fingerprint in baseline.data.items())
-        say(f"  accepted {len(baseline.history):,} times; data of {data}")
+        say(f"  accepted {_times(len(baseline.history))}; data of {data}")
         kept = baseline.outcomes
         say("  per-example outcomes: " + (f"kept, {max(len(o.values) for o in kept.values()):,} examples" if kept else "not kept"))
         accepted = baseline.accepted
@@ -143,8 +143,5 @@ def _about(acceptance: Acceptance) -> str:
     return f"{acceptance.when} by {acceptance.who}: {acceptance.note or 'no note'}{override}"
 
 
-def _near(path: Path) -> Path:
-    try:
-        return path.resolve().relative_to(Path.cwd())
-    except ValueError:
-        return path
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"

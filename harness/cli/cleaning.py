@@ -15,7 +15,7 @@ from harness.errors import UsageError
 from harness.store.files import FileStore
 from harness.store.housekeeping import Area, StoredEntry
 
-_AGE = re.compile(r"(\d+(?:\.\d+)?) ?(min|h|d|w)")
+_AGE = re.compile(r"(\d+(?:\.\d+)?) ?(min|h|d|w)?")
 _SECONDS = {"min": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 _FOR = {
     "evidence": "answers of models",
@@ -44,11 +44,11 @@ def clean_project(older_than: str | None, *, everything: bool, dry_run: bool, li
 
 
 def parse_age(text: str) -> float:
-    """`30d`, `12h`, `90min`, `2w` in seconds; `UsageError` for anything else."""
+    """`30d` or `30`, `12h`, `90min`, `2w` in seconds; `UsageError` for anything else."""
     found = _AGE.fullmatch(text.strip())
     if found is None:
         raise UsageError(f"{text!r} is not an age; write for instance 30d, 12h or 90min")
-    return float(found[1]) * _SECONDS[found[2]]
+    return float(found[1]) * _SECONDS[found[2] or "d"]
 
 
 def _show(areas: Sequence[Area], cache: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 NARROWEST = 80
@@ -22,6 +23,14 @@ def tell(text: str) -> None:
     """A line about the work: a warning, an error, where a report is."""
     sys.stdout.flush()
     print(text, file=sys.stderr)  # noqa: T201  # the command line speaks
+
+
+def near(path: Path) -> Path:
+    """A path as people write it: relative to the working folder when it lies there."""
+    try:
+        return path.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return path
 
 
 def width() -> int:

@@ -53,7 +53,7 @@ def find_suite(wanted: str) -> Suite:
     """One suite, by its file or by its name among those in `suites/`."""
     if Path(wanted).is_file():
         return wiring.load(Path(wanted))
-    if Path(wanted).suffix in _SUFFIXES or not DEFAULT.is_dir():
+    if Path(wanted).suffix in _SUFFIXES:
         raise UsageError(f"there is no suite file {wanted}")
     found = find_suites(()).suites
     for suite in found:
@@ -61,21 +61,31 @@ def find_suite(wanted: str) -> Suite:
             return suite
     near = difflib.get_close_matches(wanted, [suite.name for suite in found], n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(suite.name for suite in found)}"
-    raise UsageError(f"no suite in {DEFAULT}/ is called {wanted!r}; {hint}")
+    raise UsageError(f"no suite {f'in {DEFAULT}/' if DEFAULT.is_dir() else 'here'} is called {wanted!r}; {hint}")
 
 
 def suite_files(paths: Sequence[Path]) -> list[Path]:
     """Suite files, each once. A folder is searched for them; a file that is named must be one."""
-    if not paths and not DEFAULT.is_dir():
-        raise UsageError(f"there is no folder {DEFAULT}/ here; name suite files or folders, or make a first suite with: harness init")
     found: dict[Path, Path] = {}
-    for path in paths or (DEFAULT,):
+    for path in paths or _by_default():
         for file in _of(path):
             found.setdefault(file.resolve(), file)
     if not found:
         where = ", ".join(str(path) for path in paths or (DEFAULT,))
         raise UsageError(f"there is no suite in {where}; a suite is a YAML file with the keys schema and suite")
     return list(found.values())
+
+
+def _by_default() -> tuple[Path, ...]:
+    """`suites/`; without it the suite files of the working folder itself. `UsageError` says where suites might be meant."""
+    if DEFAULT.is_dir():
+        return (DEFAULT,)
+    here = tuple(path for path in sorted(Path().iterdir()) if path.suffix in _SUFFIXES and path.is_file() and is_suite_file(path))
+    if here:
+        return here
+    above = next((folder / DEFAULT for folder in Path.cwd().parents if (folder / DEFAULT).is_dir()), None)
+    hint = f" there is one in {above.parent}: harness run {above};" if above is not None else ""
+    raise UsageError(f"there is no folder {DEFAULT}/ here;{hint} name suite files or folders, or make a first suite with: harness init")
 
 
 def candidates_in(suites: Iterable[Suite], wanted: Sequence[str]) -> dict[str, tuple[str, ...]]:

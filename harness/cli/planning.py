@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,22 +18,27 @@ from harness.core.suite import Suite
 from harness.engine.items import Item
 from harness.engine.planning import underpowered
 from harness.engine.tools import Options
+from harness.errors import HarnessError
 
-_COLUMNS = ("check", "judged", ">examples", ">margin", ">power", ">provable", ">detectable", ">missing")
+_COLUMNS = ("check", "judged", ">examples", ">margin", ">power", ">provable", ">detectable", ">needs")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is known of one suite before it runs. `skipped` is why it cannot run here; then there is nothing else."""
+    """What is known of one suite before it runs. `skipped` is why it cannot run here; then there is nothing else.
+
+    `errors` are the models whose files are not there.
+    """
 
     suite: Suite
     items: tuple[Item, ...] = ()
     cost: Cost | None = None
     skipped: str | None = None
+    errors: tuple[str, ...] = ()
 
 
 def plan_suites(paths: Sequence[Path], candidates: Sequence[str], *, every_segment: bool, as_json: bool) -> int:
-    """Print the plans; the exit status, 2 when a suite is wrong."""
+    """Print the plans; the exit status, 2 when a suite is wrong or a model file is missing."""
     found = find_suites(paths)
     chosen = candidates_in(found.suites, candidates) if found.suites else {}
     plans = [_plan(suite, chosen[suite.name]) for suite in found.suites if suite.name in chosen]
@@ -43,7 +49,7 @@ def plan_suites(paths: Sequence[Path], candidates: Sequence[str], *, every_segme
             _show(plan, every_segment=every_segment)
     for error in found.errors:
         tell(sentence_of(error))
-    return 2 if found.errors else 0
+    return 2 if found.errors or any(plan.errors for plan in plans) else 0
 
 
 def _plan(suite: Suite, candidates: tuple[str, ...]) -> Plan:
@@ -55,7 +61,19 @@ def _plan(suite: Suite, candidates: tuple[str, ...]) -> Plan:
     items = session.items(candidates)
     # What can be proved does not depend on the candidate: each question is shown once.
     questions = {(item.check, item.segment.label if item.segment else ""): item for item in items}
-    return Plan(suite, tuple(questions.values()), cost_of(session, candidates, project.cache))
+    return Plan(suite, tuple(questions.values()), cost_of(session, candidates, project.cache), errors=_missing_files(suite, candidates))
+
+
+def _missing_files(suite: Suite, candidates: Sequence[str]) -> tuple[str, ...]:
+    """What a run would say of model files that are missing or empty; candidates that are made have none yet."""
+    models = [suite.original, *(model for model in suite.candidates if model.name in candidates and not model.steps)]
+    found = []
+    for model in models:
+        try:
+            wiring.registers().models.get(model.kind).implementation.files(model.parameters, suite.root)
+        except HarnessError as error:
+            found.append(f"{model.name}: {error}")
+    return tuple(found)
 
 
 def _show(plan: Plan, *, every_segment: bool) -> None:
@@ -70,6 +88,8 @@ def _show(plan: Plan, *, every_segment: bool) -> None:
     if plan.cost is not None:
         for line in plan.cost.lines():
             say(f"cost: {line}")
+    for line in plan.errors:
+        say(f"ERROR {line}")
     say()
 
 
@@ -99,7 +119,7 @@ def _row(what: str, items: list[Item]) -> tuple[str, ...]:
         _span([item.size for item in items], "{:,}"),
         _span([note.margin for note in notes], "{:.2f}pp", 100),
         _span([note.power for note in notes], "{:.0f} %", 100),
-        _span([note.provable for note in notes], "{:.1f}pp", 100),
+        _span([_up(note.provable) for note in notes], "{:.1f}pp", 100),
         _span([note.detectable for note in notes], "{:.1f}pp", 100),
         _span(missing, "{:,}"),
     )
@@ -114,11 +134,17 @@ def _span(values: Sequence[float | None], form: str, factor: int = 1) -> str:
     return low if low == high else f"{low} to {high}"
 
 
+def _up(share: float | None) -> float | None:
+    """Rounded up to a tenth of a point: what is shown can be proved."""
+    return None if share is None else math.ceil(share * 1_000 - 1e-9) / 1_000
+
+
 def _document(plan: Plan) -> dict[str, Any]:
     return {
         "suite": plan.suite.name,
         "path": str(plan.suite.path),
         "skipped": plan.skipped,
+        "errors": list(plan.errors),
         "items": [_item(item) for item in plan.items],
         "notes": underpowered(plan.items),
         "cost": None if plan.cost is None else plan.cost.document(),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness import wiring
-from harness.cli.console import say
+from harness.cli.console import near, say
 from harness.cli.finding import DEFAULT, find_suite, find_suites
 from harness.errors import StoreError
 from harness.report import headline, read_report, write_reports
@@ -26,7 +26,7 @@ def render_again(wanted: Sequence[str], folder: Path | None, *, only_path: bool)
             say(str(page))
             continue
         say(f"{stored.record.suite}: {headline(stored.record)} (run of {stored.run.started})")
-        say(f"report: {_write(result)}")
+        say(f"report: {near(_write(result))}")
 
 
 def _write(result: Path) -> Path:

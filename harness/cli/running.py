@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness import wiring
 from harness.api.judging import judge_session, skipped_record
-from harness.cli.console import colourful, say, tell, width
+from harness.cli.console import colourful, near, say, tell, width
 from harness.cli.ending import sentence_of
 from harness.cli.finding import Found, candidates_in, find_suites
 from harness.cli.progress import progress_for
@@ -119,7 +119,7 @@ def _report(judged: list[Judged], run_id: str, started: float, given: Path | Non
         try:
             for path in wiring.report(run, folder, sessions):
                 if path.name == "index.html":
-                    tell(f"report: {path}")
+                    tell(f"report: {near(path)}")
         except HarnessError as error:
             failed = True
             tell(f"no report was written: {error}")

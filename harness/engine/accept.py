@@ -13,7 +13,7 @@ from harness.arrays.targets import Targets
 from harness.checks.drift import DriftCheck
 from harness.checks.quality import QualityCheck
 from harness.core.models import OutputType
-from harness.core.outcome import Outcome
+from harness.core.outcome import Outcome, worst
 from harness.core.segment import OTHER, ByBins
 from harness.core.verdict import Verdict
 from harness.engine.session import Session
@@ -77,8 +77,10 @@ def _require_clean(
         return
     blocking = [v for found in verdicts.values() for v in found if v.blocks]
     if blocking:
+        gravest = worst([v.outcome for v in blocking])
+        first = next(v for v in blocking if v.outcome is gravest)
         raise BaselineError(
-            f"{candidate} is not fit to be accepted: {blocking[0].item_name}: {blocking[0].reason}"
+            f"{candidate} is not fit to be accepted: {first.item_name}: {first.outcome}: {first.reason}"
             + (f" (and {len(blocking) - 1} more)" if len(blocking) > 1 else "")
             + "; mend it, or accept with --override and the reason why this loss is acceptable"
         )

@@ -56,7 +56,9 @@ def summarise(terminal: pytest.TerminalReporter) -> None:
     for suite in record_of(ledger()).suites:
         if suite.verdicts:
             terminal.section(f"suite {suite.suite}", sep="-")
-            terminal.write(suite_text(suite, width=width, colour=bool(writer.hasmarkup)).rstrip() + "\n")
+            # Line by line: where a terminal does not know a character pytest escapes all of what it is given, line ends included.
+            for line in suite_text(suite, width=width, colour=bool(writer.hasmarkup)).rstrip().splitlines():
+                terminal.write_line(line)
             for warning in suite.warnings:
                 terminal.write_line(f"warning: {warning}")
     for message in _messages:

@@ -9,7 +9,7 @@ import typer
 
 def clean(
     older_than: Annotated[
-        str | None, typer.Option("--older-than", metavar="AGE", help="Remove what was not used for so long: 30d, 12h, 90min.")
+        str | None, typer.Option("--older-than", metavar="AGE", help="Remove what was not used for so long: 30d (or 30), 12h, 90min.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Remove everything.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,

@@ -9,9 +9,9 @@ import typer
 
 
 def init(
-    original: Annotated[Path | None, typer.Argument(metavar="[ORIGINAL]", help="The original model, an ONNX file.")] = None,
-    candidate: Annotated[Path | None, typer.Argument(metavar="[CANDIDATE]", help="The compressed model, an ONNX file.")] = None,
-    data: Annotated[Path | None, typer.Argument(metavar="[DATA]", help="Examples with their right answers: csv, parquet, npz….")] = None,
+    original: Annotated[Path | None, typer.Argument(metavar="ORIGINAL", help="The original model, an ONNX file.")] = None,
+    candidate: Annotated[Path | None, typer.Argument(metavar="CANDIDATE", help="The compressed model, an ONNX file.")] = None,
+    data: Annotated[Path | None, typer.Argument(metavar="DATA", help="Examples with their right answers: csv, parquet, npz….")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="The suite file.  [default: suites/NAME.yaml]")
     ] = None,
@@ -21,10 +21,14 @@ def init(
     target: Annotated[str | None, typer.Option("--target", metavar="COLUMN", help="The right answers.")] = None,
     id: Annotated[str | None, typer.Option("--id", metavar="COLUMN", help="What identifies an example.")] = None,
     segment: Annotated[
-        list[str] | None, typer.Option("--segment", metavar="COLUMN", help="Judge every value of this column; may be repeated.")
+        list[str] | None, typer.Option("--segment", metavar="COLUMN", help="Judge every value of this column; repeat, or use commas.")
     ] = None,
     column: Annotated[
-        list[str] | None, typer.Option("--column", metavar="COLUMN", help="A feature; repeat in the order of the model's input.")
+        list[str] | None,
+        typer.Option("--column", metavar="COLUMN", help="A feature; repeat, or join with commas, in the order of the model's input."),
+    ] = None,
+    except_: Annotated[
+        list[str] | None, typer.Option("--except", metavar="COLUMN", help="A column of numbers that is no feature; repeat, or use commas.")
     ] = None,
     text: Annotated[str | None, typer.Option("--text", metavar="COLUMN", help="The text a tokenizer reads.")] = None,
     tokenizer: Annotated[
@@ -53,7 +57,8 @@ def init(
 ) -> None:
     """Write a first suite from two models and a data file.
 
-    Looks at the files, asks what cannot be known from them, and writes a suite that runs, with a margin the data can prove.
+    Looks at the files, asks what cannot be known from them, and writes a suite that runs, with a margin the data can prove;
+    then the original answers up to 200 examples, to show whether inputs and labels were understood.
 
     With recorded predictions instead of models: harness init --outputs runs.csv --original-column fp32 --candidate-column int8.
     """
@@ -71,6 +76,7 @@ def init(
         id=id,
         segments=tuple(segment) if segment else None,
         columns=tuple(column or ()),
+        excluded=tuple(except_ or ()),
         text=text,
         tokenizer=tokenizer,
         max_length=max_length,

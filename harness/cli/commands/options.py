@@ -9,7 +9,7 @@ import typer
 
 Suites = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="[PATHS]...", help="Suite files, or folders to search for them.  [default: suites/]", show_default=False),
+    typer.Argument(metavar="PATHS", help="Suite files, or folders to search for them.  [default: suites/]", show_default=False),
 ]
 OneSuite = Annotated[str, typer.Argument(metavar="SUITE", help="A suite file, or the name of a suite in suites/.")]
 Candidates = Annotated[

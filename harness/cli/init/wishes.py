@@ -8,7 +8,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Wishes:
-    """`segments` is None when nothing was said about them. `ask` is False with --yes."""
+    """`segments` is None when nothing was said about them. `ask` is False with --yes.
+
+    An entry of `columns`, `excluded` or `segments` may hold several names with commas between them.
+    """
 
     original: Path | None = None
     candidate: Path | None = None
@@ -21,6 +24,7 @@ class Wishes:
     id: str | None = None
     segments: tuple[str, ...] | None = None
     columns: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
     text: str | None = None
     tokenizer: Path | None = None
     max_length: int | None = None

@@ -16,11 +16,13 @@ from harness.api.suites import new_run_id
 from harness.core.outcome import Outcome
 from harness.core.suite import Suite
 from harness.core.verdict import Verdict
+from harness.engine.session import Session
 from harness.engine.tools import Options
+from harness.errors import HarnessError, UsageError
 from harness.report import failure_block
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparisons:
     """The verdicts of a comparison, the whole's first. True in a condition when it passed."""
 
@@ -52,6 +54,10 @@ class Comparisons:
     def __len__(self) -> int:
         return len(self.verdicts)
 
+    def __repr__(self) -> str:
+        blocking = sum(verdict.blocks for verdict in self.verdicts)
+        return f"<Comparisons: {self.whole.outcome} {self.whole.item_name}; {blocking} of {len(self.verdicts)} verdicts block>"
+
     def __str__(self) -> str:
         shown = [self.whole, *(verdict for verdict in self.verdicts[1:] if verdict.blocks or verdict.outcome is Outcome.FAIL)]
         return "\n".join(failure_block(verdict) for verdict in shown)
@@ -81,15 +87,38 @@ def compare(
     mapping of a suite; `check` holds further keys of the check (`{"on_inconclusive": "warn"}`). Relative paths start at
     the working folder, where evidence is kept in `.harness/` unless both models are given by their predictions.
 
-    Raises `UsageError` when the call makes no sense, `DataError` when the data is wrong; whatever goes wrong with the
-    models is a verdict.
+    Raises `UsageError` when the call makes no sense, `DataError` when the data is wrong or a column is not there,
+    `ModelError` when a model file is not there; whatever goes wrong while a model is measured is a verdict.
     """
+    __tracebackhide__ = True  # pytest then points at the line that called
     described = Assembly(original, candidate, data, metric, max_drop, target, id, segments, input, output, check)
+    try:
+        return _compared(described, project)
+    except HarnessError as error:
+        # One sentence about the call: where inside it was noticed tells the caller nothing.
+        raise error.with_traceback(None) from None
+
+
+def _compared(described: Assembly, project: Path | str | None) -> Comparisons:
     with _folder() as scratch:
         suite = as_suite(described, scratch)
         session = wiring.session(suite, _home(described, suite, scratch, project), Options(run_id=new_run_id()))
         described.write_predictions(scratch, session.dataset)
+        _require_sound(session)
         return Comparisons(judge_session(session).verdicts)
+
+
+def _require_sound(session: Session) -> None:
+    """Raise now what is wrong with the call: later everything is a verdict."""
+    for spec in session.suite.checks:
+        dataset = session.dataset(spec.data)
+        if session.suite.data[spec.data].target is None and session.checks[spec.name].needs().targets:
+            raise UsageError(
+                f"compare: {spec.name} needs the right answers; say with target= which column holds them: {', '.join(dataset.columns)}"
+            )
+        dataset.segmentations()
+    for model in (session.suite.original, *session.suite.candidates):
+        wiring.registers().models.get(model.kind).implementation.files(model.parameters, session.suite.root)
 
 
 @contextmanager

@@ -33,11 +33,13 @@ class Outcomes:
     The data set's fingerprint covers its ids and their order, so equal fingerprints pair examples by id.
 
     `form` says what `values` are: `scores` of a mean metric (n,), `label` codes (n,), `score` of the positive class (n,),
-    or `full` outputs (n, …); what is not `scores` feeds a metric of the whole set.
+    or `full` outputs (n, …); what is not `scores` feeds a metric of the whole set. `labels` are those of the model they come
+    from: codes and columns are indices into them. A row on which the model failed is -1 or NaN.
     """
 
     form: Literal["scores", "label", "score", "full"]
     values: NDArray[np.generic]
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Baseline:
     """The accepted state of one candidate of one suite.
 
     `data` is the fingerprint of the data set per check; `segments` the labels of the segments that stood per check;
-    `edges` the frozen bin edges per data set and segmentation; `labels` the label list outcomes were coded with.
+    `edges` the frozen bin edges per data set and segmentation; `measures` says by what each check measured (metric with
+    its parameters, task, threshold): outcomes of another measure are not compared.
     `outcomes` is None when they were too large to keep beside it.
     """
 
@@ -55,6 +58,7 @@ class Baseline:
     data: Mapping[str, str]
     segments: Mapping[str, tuple[str, ...]]
     edges: Mapping[str, Mapping[str, tuple[float, ...]]]
+    measures: Mapping[str, str]
     golden: Acceptance
     accepted: Acceptance
     history: tuple[Acceptance, ...] = ()

@@ -19,7 +19,6 @@ from harness.checks.judging import judge, loss_sentence
 from harness.checks.material import Material
 from harness.checks.parameters import CommonParameters, DriftDefaults
 from harness.checks.quality import QualityCheck
-from harness.checks.recall import recall
 from harness.checks.table import Groups
 from harness.checks.trust import error_everywhere, with_failures
 from harness.core.outcome import Outcome
@@ -73,8 +72,8 @@ class DriftCheck:
         if material.baseline is None:
             return (self._skipped(material, f"no baseline was accepted yet; run: harness baseline accept {material.suite}"),)
         try:
-            golden = recall(material, self.quality.name, "golden")
-            accepted = recall(material, self.quality.name, "accepted")
+            golden = self.quality.recalled(material, "golden")
+            accepted = self.quality.recalled(material, "accepted")
         except MeasurementError as error:
             return error_everywhere(rules, material, str(error))
         if golden is None:
@@ -86,7 +85,15 @@ class DriftCheck:
         except MeasurementError as error:
             return error_everywhere(rules, material, str(error))
         segmentations = {name: material.examples.segmentations[name] for name in rules.segments}
-        verdicts = judge(evaluator, len(material.examples), rules, segmentations, worst_reader(material))
+        verdicts = judge(
+            evaluator,
+            len(material.examples),
+            rules,
+            segmentations,
+            worst_reader(material),
+            frozenset(material.baseline.segments.get(self.name, ())),
+            dict(material.minimum_sizes),
+        )
         notes = [
             f"against the golden baseline of {material.baseline.golden.when}; "
             f"models judged since the last accept: {material.baseline.attempts}"

@@ -17,6 +17,9 @@ from harness.metrics.probabilities import probabilities
 Floats = NDArray[np.float64]
 _TINY = 1e-12
 
+WORST_KL = float(-np.log(_TINY))
+"""Nats: the original is certain of an answer to which the candidate gives the smallest probability that is told apart from 0."""
+
 
 @dataclass(frozen=True)
 class Fidelity:
@@ -39,7 +42,11 @@ class Fidelity:
 
 
 def fidelity(original: Outputs, candidate: Outputs, targets: Targets | None) -> Fidelity:
-    """How far `candidate` moved. Rows that either failed on count as changed answers and are left out of means.
+    """How far `candidate` moved.
+
+    A row on which the candidate failed has changed its answer and counts with the worst distance (KL `WORST_KL`, cosine
+    -1, all of its signal as noise). Rows on which the original failed are left out of means: too many of them make the
+    measurement INVALID.
 
     Raises `MeasurementError` when the two outputs have different types or shapes.
     """
@@ -67,17 +74,18 @@ def fidelity(original: Outputs, candidate: Outputs, targets: Targets | None) -> 
         raise MeasurementError(
             f"the original's outputs have shape {original.values.shape[1:]} per example, the candidate's {candidate.values.shape[1:]}"
         )
-    raw = (original.values[both].reshape(int(both.sum()), -1), candidate.values[both].reshape(int(both.sum()), -1))
+    there, failed = original.ok, ~candidate.ok[original.ok]
+    raw = tuple(outputs.values[there].reshape(int(there.sum()), -1) for outputs in (original, candidate))
     kl = right_change = None
     if original.spec.task in (Task.BINARY, Task.MULTICLASS) and original.spec.type in (
         OutputType.PROBABILITIES,
         OutputType.LOGITS,
         OutputType.SCORE,
     ):
-        p, q = probabilities(original, known)[both], probabilities(candidate, known)[both]
+        p, q = probabilities(original, known)[there], probabilities(candidate, known)[there]
         kl = np.sum(p * (np.log(np.maximum(p, _TINY)) - np.log(np.maximum(q, _TINY))), axis=1)
-        kl = np.maximum(kl, 0.0)
-        right_change = _right_answer_change(p, q, targets, both)
+        kl = np.where(failed, WORST_KL, np.maximum(kl, 0.0))
+        right_change = _right_answer_change(p, np.where(failed[:, None], 0.0, q), targets, there)
     return Fidelity(
         n,
         flips,
@@ -85,7 +93,7 @@ def fidelity(original: Outputs, candidate: Outputs, targets: Targets | None) -> 
         kl,
         float(np.quantile(kl, 0.99)) if kl is not None and len(kl) else None,
         right_change,
-        _cosine(*raw) if raw[0].shape[1] > 1 else None,
+        np.where(failed, -1.0, _cosine(*raw)) if raw[0].shape[1] > 1 else None,
         _sqnr(*raw),
     )
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from harness import stats
 from harness.arrays.segmentation import Segmentation
 from harness.checks.parameters import OnInconclusive, blocks
-from harness.checks.table import Evaluator, Groups, Table
+from harness.checks.table import Evaluator, Floats, Groups, Table
 from harness.checks.vanished import vanished
 from harness.core.comparison import Comparison
 from harness.core.estimate import Estimate
@@ -74,16 +74,29 @@ def judge(
     whole = _whole(evaluator, everything, whole_table, rules, reader)
     tolerated = -float(whole_table.delta[0]) if whole_table.estimable[0] else 0.0
     verdicts: list[Verdict] = []
-    for name, rule in rules.segments.items():
-        family = _Family(evaluator, rules, name, rule, segmentations[name], tolerated, reader)
+    families = {
+        name: _Family(evaluator, rules, name, rule, segmentations[name], tolerated, reader) for name, rule in rules.segments.items()
+    }
+    _reject_critical(list(families.values()))
+    for name, family in families.items():
         gone = vanished(name, rules.segments, segmentations, standing, (minimum_sizes or {}).get(name, 1))
         verdicts.extend(verdict for verdict in family.verdicts() if verdict.segment not in gone)
         verdicts.extend(_gone(rules, segment, reason) for segment, reason in gone.items())
     return (_headline(whole, verdicts, rules), *verdicts)
 
 
+def _reject_critical(families: list[_Family]) -> None:
+    """The critical segments of all segmentations together are one more family."""
+    members = [(family, group) for family in families for group in np.flatnonzero(family.critical & family.table.estimable)]
+    if not members:
+        return
+    rejected = stats.holm(np.array([family.p[group] for family, group in members]), FAMILY_ERROR).rejected
+    for (family, group), is_rejected in zip(members, np.atleast_1d(rejected), strict=True):
+        family.rejected[group] = is_rejected
+
+
 class _Family:
-    """All segments of one segmentation: a family of its own for Holm; the critical ones are one more."""
+    """All segments of one segmentation: a family of its own for Holm. `rejected` marks those that the critical family rejects."""
 
     def __init__(
         self,
@@ -102,29 +115,28 @@ class _Family:
         self.table = evaluator.table(self.groups, np.full(self.groups.count, self.limit.amount))
         self.tolerated = tolerated
         self.critical = np.array([rule.is_critical(segment.value) for segment in self.segments], dtype=np.bool_)
+        self.suspect = self.table.estimable & (self.table.high < -self.table.margin)
+        self.p = self._p_values()
+        self.rejected = np.zeros(self.groups.count, dtype=np.bool_)
+
+    def _p_values(self) -> Floats:
+        """Left at 1 for what is not suspect: that only makes Holm more cautious, and spares its computation."""
+        p, known = np.ones(self.groups.count), int(np.count_nonzero(self.table.estimable))
+        for group in np.flatnonzero(self.suspect):
+            tolerated = float(stats.tolerated_drop(self.tolerated, float(self.table.margin[group])))
+            p[group] = self.evaluator.p_worse(self.groups, int(group), tolerated, known)
+        return p
 
     def verdicts(self) -> list[Verdict]:
         """One per segment."""
-        table = self.table
+        table, suspect, p = self.table, self.suspect, self.p
         known = np.flatnonzero(table.estimable)
-        suspect = table.estimable & (table.high < -table.margin)
-        p = np.ones(self.groups.count)
-        for group in np.flatnonzero(suspect):
-            tolerated = float(stats.tolerated_drop(self.tolerated, float(table.margin[group])))
-            p[group] = self.evaluator.p_worse(self.groups, int(group), tolerated, len(known))
-        guilty = np.zeros(self.groups.count, dtype=np.bool_)
+        guilty = self.rejected & suspect
         if len(known):
-            families = [np.arange(len(known)), np.flatnonzero(self.critical[known])]
-            judged = stats.judge_families(
-                table.low[known],
-                table.high[known],
-                table.margin[known],
-                p[known],
-                [family for family in families if len(family)],
-                FAMILY_ERROR,
-                table.may_pass[known],
+            judged = stats.judge_segments(
+                table.low[known], table.high[known], table.margin[known], p[known], FAMILY_ERROR, table.may_pass[known]
             )
-            guilty[known] = [outcome is Outcome.FAIL for outcome in judged.outcomes]
+            guilty[known] |= [outcome is Outcome.FAIL for outcome in judged.outcomes]
         return [self._verdict(group, bool(suspect[group]), bool(guilty[group]), float(p[group])) for group in range(self.groups.count)]
 
     def _verdict(self, group: int, suspect: bool, guilty: bool, p: float) -> Verdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import cache
 from typing import Literal
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from harness import stats
-from harness.arrays.outputs import Outputs
+from harness.arrays.baseline import Side
+from harness.arrays.outputs import Outputs, RowStatus
 from harness.arrays.targets import Targets
+from harness.catalogue import Parameters
 from harness.catalogue.parameters import ChangeField
 from harness.catalogue.refs import MetricRef
 from harness.checks.binary import BinaryEvaluator
@@ -27,13 +30,13 @@ from harness.checks.table import Evaluator
 from harness.checks.trust import distrust, error_everywhere, invalid_everywhere, with_failures, worse_than_guessing
 from harness.checks.units import UnitEvaluator
 from harness.checks.whole_set import AurocEvaluator, StatisticEvaluator
-from harness.core.models import Task
+from harness.core.models import OutputSpec, Task
 from harness.core.outcome import Outcome
 from harness.core.segment import SegmentRule
 from harness.core.units import Change
 from harness.core.verdict import Verdict
 from harness.errors import MeasurementError, UsageError
-from harness.metrics.metric import MeanMetric, Metric, MetricInfo, RankStatistic, Statistic, UnitMetric, WholeMetric
+from harness.metrics.metric import MeanMetric, Metric, MetricInfo, RankStatistic, UnitMetric
 
 ENOUGH_POWER = 0.80
 """A gate through which a model that lost nothing passes less often is underpowered."""
@@ -73,7 +76,10 @@ class QualityCheck:
     def judge(self, material: Material) -> tuple[Verdict, ...]:
         """See `Check.judge`."""
         rules = self.rules(material)
-        original = recall(material, self.name) if material.without_original else material.original
+        try:
+            original = self.recalled(material, "original") if material.without_original else material.original
+        except MeasurementError as error:
+            return invalid_everywhere(rules, material, str(error))
         if original is None and material.without_original:
             missing = f"no baseline keeps the original's outcomes; run where the original can: harness baseline accept {material.suite}"
             return error_everywhere(rules, material, missing)
@@ -123,6 +129,17 @@ class QualityCheck:
         )
         return replace(whole, warnings=(*whole.warnings, warning))
 
+    def recalled(self, material: Material, side: Side) -> Recalled | None:
+        """Stored outcomes of one side of this check; `MeasurementError` when they are of other data or another measure."""
+        return recall(material, self.name, side, self.measure(material.outputs.spec)) if material.outputs is not None else None
+
+    def measure(self, spec: OutputSpec) -> str:
+        """By what this check measures outputs of `spec`, in words that are equal exactly when the measures are."""
+        reference = self.parameters.metric
+        chosen = reference.parameters.model_dump(mode="json") if isinstance(reference.parameters, Parameters) else {}
+        about = {"threshold": spec.threshold, "positive": spec.positive, "ignore_index": spec.ignore_index}
+        return json.dumps([reference.name, chosen, str(spec.task), about], sort_keys=True, default=str)
+
     def rules(self, material: Material) -> Rules:
         """How this check decides."""
         info, parameters = self.metric.info, self.parameters
@@ -158,8 +175,21 @@ class QualityCheck:
             return mean_evaluator(
                 self.metric.info, before, self.metric.scores(candidate, targets), clusters, relative=relative, level=level
             )
-        prepared = original.statistic(self.metric, targets) if isinstance(original, Recalled) else self.metric.prepare(original, targets)
-        return whole_evaluator(self.metric, prepared, self.metric.prepare(candidate, targets), clusters, relative, level)
+        metric = self.metric
+        prepared = original.statistic(metric, targets) if isinstance(original, Recalled) else metric.prepare(original, targets)
+        after = metric.prepare(candidate, targets)
+        if clusters is None and not relative and isinstance(prepared, RankStatistic) and isinstance(after, RankStatistic):
+            return AurocEvaluator(prepared, after, scores=(prepared.ranking(), after.ranking()), positive=prepared.positive(), level=level)
+        return StatisticEvaluator(
+            prepared,
+            after,
+            direction=metric.info.direction,
+            clusters=clusters,
+            relative=relative,
+            level=level,
+            plant=lambda rows: metric.prepare(failing_on(candidate, rows), targets),
+            classes=targets.values.astype(np.int64) if targets.task in (Task.BINARY, Task.MULTICLASS) else None,
+        )
 
     def power(self, n: int, segment_margin: object | None, flip_rate: float | None) -> PowerNote | None:
         """See `Check.power`; said for right-or-wrong metrics with a margin in points."""
@@ -242,19 +272,9 @@ def reach_of(info: MetricInfo) -> float:
     )
 
 
-def whole_evaluator(
-    metric: WholeMetric, original: Statistic, candidate: Statistic, clusters: NDArray[np.int32] | None, relative: bool, level: float
-) -> Evaluator:
-    """DeLong for unclustered AUROC with a margin in points, the bootstrap for the rest."""
-    if clusters is None and not relative and isinstance(original, RankStatistic) and isinstance(candidate, RankStatistic):
-        return AurocEvaluator(
-            original, candidate, scores=(original.ranking(), candidate.ranking()), positive=original.positive(), level=level
-        )
-    return StatisticEvaluator(
-        original,
-        candidate,
-        direction=metric.info.direction,
-        clusters=clusters,
-        relative=relative,
-        level=level,
-    )
+def failing_on(outputs: Outputs, rows: NDArray[np.int64]) -> Outputs:
+    """The outputs as if the model had failed on these rows."""
+    status, values = outputs.status.copy(), outputs.values.copy()
+    status[rows] = RowStatus.RAISED
+    values[rows] = 0
+    return replace(outputs, status=status, values=values)

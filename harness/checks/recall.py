@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.arrays.baseline import Outcomes, Side
-from harness.arrays.outputs import Outputs
+from harness.arrays.outputs import Outputs, RowStatus
 from harness.arrays.targets import Targets
 from harness.checks.material import Material
 from harness.core.models import OutputSpec, OutputType
@@ -22,7 +22,6 @@ class Recalled:
 
     outcomes: Outcomes
     spec: OutputSpec
-    labels: tuple[str, ...]
 
     def scores(self, metric: MeanMetric, targets: Targets) -> NDArray[np.float64]:
         """(n,) the stored scores; `MeasurementError` when something else was stored."""
@@ -43,15 +42,19 @@ class Recalled:
         elif self.outcomes.form == "score":
             spec = replace(spec, type=OutputType.SCORE)
         values = self.outcomes.values
+        failed: NDArray[np.bool_] = np.zeros(len(values), dtype=np.bool_)
         if values.dtype.kind == "f":
-            values = values.astype(np.float64)
-        return Outputs(spec, values, np.zeros(len(values), dtype=np.uint8), self.labels)
+            failed = np.asarray(np.isnan(values.reshape(len(values), -1).astype(np.float64)).any(axis=1))
+            values = np.nan_to_num(values.astype(np.float64))
+        status = np.where(failed, np.uint8(RowStatus.NOT_FINITE), np.uint8(RowStatus.OK)).astype(np.uint8)
+        return Outputs(replace(spec, labels=self.outcomes.labels), values, status, self.outcomes.labels)
 
 
-def recall(material: Material, check: str, side: Side = "original") -> Recalled | None:
+def recall(material: Material, check: str, side: Side, measure: str) -> Recalled | None:
     """What the baseline keeps of `side` for `check`; None when it keeps nothing of it.
 
-    Rows are matched by id; `MeasurementError` when the data is not the data that was accepted.
+    Rows are matched by id; `MeasurementError` when the data is not the data that was accepted, or when the check
+    measured by something else than `measure` then.
     """
     baseline = material.baseline
     if baseline is None or baseline.outcomes is None or material.outputs is None:
@@ -64,4 +67,9 @@ def recall(material: Material, check: str, side: Side = "original") -> Recalled 
             f"the baseline of {material.candidate} was accepted on other data (its hash differs); "
             "compare on the accepted data, or run with the original and accept a new baseline"
         )
-    return Recalled(outcomes, material.outputs.spec, material.outputs.labels)
+    if baseline.measures.get(check) != measure:
+        raise MeasurementError(
+            f"the baseline of {material.candidate} holds outcomes of {check} by another measure ({baseline.measures.get(check)}, "
+            f"today {measure}); run with the original and accept a new baseline"
+        )
+    return Recalled(outcomes, material.outputs.spec)

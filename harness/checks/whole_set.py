@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
@@ -15,6 +16,13 @@ from harness.metrics.metric import Statistic
 
 SMALLEST_CLASS_TO_PASS = 10
 SMALLEST_CLASS_TO_TRUST = 30
+PLANTED = 3
+"""Examples turned into failures of the candidate before a PASS is believed: what has not happened in n examples may still
+happen in 3 of n (the rule of three, one-sided 5 %), and a bootstrap of unchanged examples does not know that."""
+
+FEWEST_WITHOUT_PLANTING = 300
+"""Examples a PASS needs where the metric has no worst answer that could be planted."""
+
 RESAMPLES = 2_000
 RESAMPLES_PER_FAMILY_MEMBER = 40
 
@@ -32,7 +40,15 @@ class StatisticEvaluator:
         relative: bool = False,
         level: float = 0.90,
         seed: int = 0,
+        plant: Callable[[NDArray[np.int64]], Statistic] | None = None,
+        classes: NDArray[np.int64] | None = None,
     ) -> None:
+        """`plant(rows)` is the candidate's statistic if it had failed on these rows; `MeasurementError` when that has no value.
+
+        `classes` (n,) are the true classes of tasks that have them.
+        """
+        self.plant = plant
+        self.classes = classes
         self.original = original
         self.candidate = candidate
         self.sign = 1.0 if direction == "higher" else -1.0
@@ -70,8 +86,11 @@ class StatisticEvaluator:
             for name, value in found.items():
                 columns[name][group] = value
         nothing = np.full(groups.count, np.nan)
+        provable = estimable & may_pass & (columns["low"] > -columns["margin"])
+        for group, why in self._undone(groups, np.flatnonzero(provable), columns["margin"]).items():
+            may_pass[group], why_not[group] = False, why
         return Table(
-            method=f"paired BCa bootstrap, {self.level:.0%} two-sided",
+            method=f"paired BCa bootstrap, {self.level:.0%} two-sided; a PASS survives {PLANTED} planted failures",
             n=n,
             original_low=nothing,
             original_high=nothing,
@@ -105,6 +124,32 @@ class StatisticEvaluator:
     def losses(self) -> None:
         """Single examples have no loss."""
         return None
+
+    def _undone(self, groups: Groups, passing: NDArray[np.int64], margins: Floats) -> dict[int, str]:
+        """Groups whose PASS would not survive `PLANTED` failures among the examples of their smallest class, with the reason."""
+        if self.plant is None or not len(passing):
+            return {}
+        chosen = {int(group): self._most_harmful(groups.rows(int(group))) for group in passing}
+        try:
+            planted = self.plant(np.concatenate(list(chosen.values())))
+        except MeasurementError:
+            few = {group for group in chosen if len(groups.rows(group)) < FEWEST_WITHOUT_PLANTING}
+            return dict.fromkeys(few, f"{FEWEST_WITHOUT_PLANTING} examples are needed to pass by a metric without a worst answer")
+        undone = {}
+        for group in chosen:
+            rows, ones = groups.rows(group), np.ones((1, len(groups.rows(group))))
+            original, candidate = float(self.original.values(rows, ones)[0]), float(planted.values(rows, ones)[0])
+            if not self.sign * (candidate - original) > -margins[group]:
+                undone[group] = f"{PLANTED} more failures would undo the proof: more examples are needed"
+        return undone
+
+    def _most_harmful(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """A few rows of the smallest class, where one example weighs most; any rows where there are no classes."""
+        if self.classes is None:
+            return rows[:PLANTED]
+        found, counts = np.unique(self.classes[rows], return_counts=True)
+        smallest: NDArray[np.int64] = rows[self.classes[rows] == found[np.argmin(counts)]][:PLANTED]
+        return smallest
 
     def _class_sizes(self, rows: NDArray[np.int64]) -> tuple[str, bool, tuple[str, ...]]:
         """(why it cannot be judged or passed, whether it may pass, notes)."""
@@ -216,4 +261,4 @@ def _needs_more(n: float, low: float, high: float, delta: float, margin: float) 
         return None
     half_width = (high - low) / 2
     factor = (half_width * (1 + 0.842 / 1.645) / margin) ** 2
-    return max(0, int(np.ceil(n * factor - n)))
+    return int(np.ceil(n * factor - n)) if factor > 1 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
 
@@ -27,8 +28,8 @@ def is_suite_file(path: Path) -> bool:
             start = file.read(LOOK_BYTES)
     except (OSError, ValueError):
         return False
-    if b"\0" in start:
-        return False
-    text = start.decode("utf-8", errors="replace").removeprefix("\ufeff")
+    # UTF-16, as some editors save it, is no suite that can be read; it is taken for one so that this is said.
+    encoding = "utf-16" if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8"
+    text = start.decode(encoding, errors="replace").removeprefix("\ufeff")
     keys = {match["key"] for match in _KEY.finditer(text)}
     return {"schema", "suite"} <= keys or (len(keys) == 3 and {"candidates", "checks"} <= keys)

@@ -50,8 +50,13 @@ def accept(session: Session, candidate: str, request: Request) -> Baseline:
         overridden=request.override,
     )
     data = {spec.name: session.dataset(spec.data).fingerprint for spec in session.suite.checks}
-    same_data = standing is not None and all(standing.data.get(check) == fingerprint for check, fingerprint in data.items())
-    repin = standing is None or request.golden or not same_data
+    moved = [check for check, fingerprint in data.items() if standing is not None and standing.data.get(check, fingerprint) != fingerprint]
+    if moved and not request.golden:
+        raise BaselineError(
+            f"{candidate}: the data of {', '.join(moved)} is not the data of the golden baseline; judge the accepted model "
+            "on the new data, then accept with --golden to measure drift from here on"
+        )
+    repin = standing is None or request.golden
     outcomes = _outcomes(session, candidate)
     if not repin and standing is not None and standing.outcomes is not None:
         outcomes |= {key: found for key, found in standing.outcomes.items() if key[0] == "golden"}
@@ -62,6 +67,7 @@ def accept(session: Session, candidate: str, request: Request) -> Baseline:
         data=data,
         segments={check: _standing_labels(session, check, found) for check, found in verdicts.items()},
         edges=_edges(session),
+        measures=_measures(session, candidate),
         golden=acceptance if repin or standing is None else standing.golden,
         accepted=acceptance,
         history=(*(standing.history if standing else ()), replace(acceptance, drops={}, outcomes={})),
@@ -107,6 +113,16 @@ def _standing_labels(session: Session, check: str, verdicts: tuple[Verdict, ...]
     )
 
 
+def _measures(session: Session, candidate: str) -> dict[str, str]:
+    """By what every quality check measured."""
+    found = {}
+    for spec in session.suite.checks:
+        check = session.checks[spec.name]
+        if isinstance(check, QualityCheck):
+            found[spec.name] = check.measure(session.outputs(session.suite.model(candidate), spec.data).spec)
+    return found
+
+
 def _edges(session: Session) -> dict[str, dict[str, tuple[float, ...]]]:
     """Bin edges that were computed from the data, frozen from now on."""
     found: dict[str, dict[str, tuple[float, ...]]] = {}
@@ -146,8 +162,12 @@ def smallest(check: QualityCheck, outputs: Outputs, targets: Targets) -> Outcome
     for form, type_ in (("label", OutputType.LABEL), ("score", OutputType.SCORE)):
         reduced = _reduced(outputs, type_)
         if reduced is not None and _same(metric, reduced, targets, value):
-            return Outcomes("label" if form == "label" else "score", reduced.values)
-    return Outcomes("full", outputs.values.astype(np.float32) if outputs.values.dtype.kind == "f" else outputs.values)
+            return Outcomes("label" if form == "label" else "score", reduced.values, outputs.labels)
+    if outputs.values.dtype.kind != "f":
+        return Outcomes("full", outputs.values, outputs.labels)
+    values = outputs.values.astype(np.float32)
+    values[~outputs.ok] = np.nan
+    return Outcomes("full", values, outputs.labels)
 
 
 def _same(metric: WholeMetric, reduced: Outputs, targets: Targets, value: float) -> bool:
@@ -171,4 +191,5 @@ def _reduced(outputs: Outputs, type_: OutputType) -> Outputs | None:
         return None
     positive = outputs.labels.index(spec.positive)
     difference = np.subtract(values[:, positive], values[:, 1 - positive], dtype=np.float64)
+    difference[~outputs.ok] = np.nan
     return Outputs(spec, difference.astype(np.float32), outputs.status, outputs.labels)

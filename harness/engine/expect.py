@@ -34,7 +34,7 @@ def apply(verdicts: tuple[Verdict, ...], expectation: Expectation) -> tuple[Verd
             reason=f"expected {expectation.outcome} ({expectation.reason}), and the worst outcome is {worst}: "
             f"find out what changed, or remove `expect`; {verdicts[0].reason}",
         )
-        return (surprise, *(replace(v, blocks=False) for v in verdicts[1:]))
+        return (surprise, *verdicts[1:])
     return tuple(_announced(verdict, worst, expectation.reason) for verdict in verdicts)
 
 

@@ -99,6 +99,7 @@ def _baseline(document: Mapping[str, Any], outcomes: Mapping[tuple[Side, str], O
         original_model=document["original_model"],
         data=document["data"],
         segments={check: tuple(labels) for check, labels in document["segments"].items()},
+        measures=document["measures"],
         edges={data: {name: tuple(edges) for name, edges in by_name.items()} for data, by_name in document["edges"].items()},
         golden=Acceptance(**document["golden"]),
         accepted=Acceptance(**document["accepted"]),
@@ -115,8 +116,8 @@ def _read_outcomes(path: Path) -> Mapping[tuple[Side, str], Outcomes] | None:
     found: dict[tuple[Side, str], Outcomes] = {}
     for field, column in zip(table.schema, table.columns, strict=True):
         side, check, form = field.name.split("/", 2)
-        length = json.loads((table.schema.metadata or {}).get(b"rows", b"{}")).get(field.name, len(column))
-        found[cast(Side, side), check] = Outcomes(cast(Any, form), _to_numpy(column)[:length])
+        about = json.loads((table.schema.metadata or {})[b"columns"])[field.name]
+        found[cast(Side, side), check] = Outcomes(cast(Any, form), _to_numpy(column)[: about["rows"]], tuple(about["labels"]))
     accepted = {("accepted", check): outcomes for (side, check), outcomes in found.items() if side == "golden"}
     return {**accepted, **found}  # type: ignore[dict-item]  # mypy widens the literal "accepted" to str
 
@@ -137,20 +138,24 @@ def _write_outcomes(path: Path, outcomes: Mapping[tuple[Side, str], Outcomes]) -
 def _write_table(where: Any, outcomes: Mapping[tuple[Side, str], Outcomes]) -> None:
     """Checks may read data sets of different length: shorter columns are padded, and their length kept in the metadata."""
     longest = max(len(found.values) for found in outcomes.values())
-    columns, names, rows = [], [], {}
+    columns, names, about = [], [], {}
     for (side, check), found in sorted(outcomes.items()):
         if side == "accepted" and _same(found, outcomes.get(("golden", check))):
             continue
         name = f"{side}/{check}/{found.form}"
         names.append(name)
-        rows[name] = len(found.values)
+        about[name] = {"rows": len(found.values), "labels": found.labels}
         columns.append(_to_arrow(_padded(found.values, longest)))
-    table = pa.table(dict(zip(names, columns, strict=True))).replace_schema_metadata({"rows": json.dumps(rows)})
+    table = pa.table(dict(zip(names, columns, strict=True))).replace_schema_metadata({"columns": json.dumps(about)})
     pq.write_table(table, where, compression="zstd", compression_level=19)
 
 
 def _same(one: Outcomes, other: Outcomes | None) -> bool:
-    return other is not None and one.form == other.form and np.array_equal(one.values, other.values)
+    return (
+        other is not None
+        and (one.form, one.labels) == (other.form, other.labels)
+        and np.array_equal(one.values, other.values, equal_nan=one.values.dtype.kind == "f")
+    )
 
 
 def _padded(values: NDArray[np.generic], rows: int) -> NDArray[np.generic]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,13 @@ from harness.stats import tango_interval
 from tests.cli.material import NEARLY_RIGHT, RIGHT, WRONG, linear, write_people
 
 TRUTH = ["a", "b"] * 300
+
+PEOPLE: dict[str, Any] = {
+    "target": "income",
+    "id": "person_id",
+    "input": {"features": {"columns": ["age", "hours"], "dtype": "float32"}},
+    "output": {"type": "logits", "task": "binary", "labels": ["0", "1"], "positive": "1"},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -148,10 +157,52 @@ def test_recorded_outputs_and_a_mapping_of_data(tmp_path: Path) -> None:
     assert compare(recorded[0], TRUTH, "runs.csv", id="id", target="y").passed
 
 
-def test_a_model_that_is_not_there_is_a_verdict() -> None:
-    result = compare(TRUTH, {"outputs": "none.csv", "prediction": "y"}, {"y": TRUTH, "id": range(600)}, target="y", id="id")
+def test_a_file_that_holds_no_model_is_a_verdict(tmp_path: Path) -> None:
+    linear(tmp_path / "a.onnx", RIGHT)
+    (tmp_path / "b.onnx").write_bytes(b"no model")
+    write_people(tmp_path / "people.csv")
+    result = compare("a.onnx", "b.onnx", "people.csv", **PEOPLE)
     assert result.whole.outcome is Outcome.ERROR
-    assert "none.csv" in result.whole.reason
+    assert "b.onnx" in result.whole.reason
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"target": "incme"}, "'income'"),
+        ({"segments": "sexx"}, "'sex'"),
+        ({"id": "persn_id"}, "'person_id'"),
+        ({"target": None}, "say with target= which column holds them: person_id, age, hours, sex, income"),
+        ({"candidate": "none.onnx"}, "none.onnx"),
+        ({"candidate": {"outputs": "none.csv", "prediction": "y"}}, "none.csv"),
+        ({"data": "none.csv"}, "none.csv"),
+    ],
+)
+def test_a_wrong_call_over_model_files_is_an_error(tmp_path: Path, change: dict[str, Any], sentence: str) -> None:
+    linear(tmp_path / "a.onnx", RIGHT)
+    linear(tmp_path / "b.onnx", NEARLY_RIGHT)
+    write_people(tmp_path / "people.csv")
+    arguments: dict[str, Any] = {"original": "a.onnx", "candidate": "b.onnx", "data": "people.csv"} | PEOPLE | change
+    with pytest.raises(HarnessError) as caught:
+        compare(arguments.pop("original"), arguments.pop("candidate"), arguments.pop("data"), **arguments)
+    assert sentence in str(caught.value)
+    assert not (tmp_path / ".harness" / "evidence").exists()
+
+
+def test_a_failing_test_shows_the_call_and_no_internals(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "from harness.api import compare\n"
+        "T = ['a', 'b'] * 300\n"
+        "def test_wrong_call():\n    compare(T, T, {'y': T}, target='z')\n"
+        "def test_worse():\n    assert compare(T, ['?'] * 200 + T[200:], {'y': T}, target='y').passed\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:harness", "-p", "no:cacheprovider", "test_it.py"]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+    assert "2 failed" in said
+    assert "'z'" in said
+    assert "<Comparisons: FAIL candidate::accuracy; 1 of 1 verdicts block>" in said
+    for noise in ("WorstExample", "harness/api", "_compared"):
+        assert noise not in said
 
 
 @pytest.mark.parametrize(

@@ -135,3 +135,10 @@ def test_without_the_original_reductions_are_skipped_and_absolute_limits_still_d
     assert alone(min_size_reduction="70%rel", max_size="100B") == (Outcome.FAIL, True)
     assert alone(max_size="1KB") == (Outcome.PASS, False)
     assert alone(Footprint(), min_size_reduction="70%rel") == (Outcome.ERROR, True)
+
+
+def test_failed_rows_count_with_the_worst_distance() -> None:
+    one = logits([[2.0, -1.0]] * 500)
+    broken = replace(one, values=np.where(np.arange(500)[:, None] < 300, 0, one.values), status=(np.arange(500) < 300).astype(np.uint8))
+    for limits in ({"max_kl": 0.05}, {"min_cosine": 0.9}, {"min_sqnr": 20}):
+        assert agreement(**limits).judge(material(one, broken, [0] * 500))[0].outcome is Outcome.FAIL

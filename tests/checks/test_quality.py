@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -217,3 +219,57 @@ def test_an_original_that_trades_accuracy_for_recall_is_not_suspected() -> None:
 def test_margins_of_one_check_share_a_unit() -> None:
     with pytest.raises(UsageError, match="one unit"):
         quality("2pp", segments={"name": {"max_drop": "5%rel"}})
+
+
+def test_a_segment_is_compared_with_the_whole_and_not_with_zero() -> None:
+    """Everything lost three points: segments are suspects by their intervals, and none is worse than the whole."""
+    names = [f"s{i % 20:02d}" for i in range(20000)]
+    candidate = [0 if i % 33 == 0 else 1 for i in range(20000)]
+    verdicts = quality("2.5pp", segments={"name": {}}, max_unproven="100%").judge(
+        material(labels([1] * 20000), labels(candidate), [1] * 20000, {"name": names})
+    )
+    assert verdicts[0].outcome is Outcome.FAIL
+    assert not [v for v in verdicts[1:] if v.outcome is Outcome.FAIL]
+
+
+def test_a_segmentation_has_the_margin_it_was_given() -> None:
+    names = ["a"] * 1000 + ["b"] * 1000
+    candidate = [0 if i < 30 else 1 for i in range(2000)]
+    made = material(labels([1] * 2000), labels(candidate), [1] * 2000, {"name": names})
+    tight = quality("2pp", segments={"name": {}}).judge(made)[1]
+    loose = quality("2pp", segments={"name": {"max_drop": "6pp"}}).judge(made)[1]
+    assert tight.outcome is not Outcome.PASS
+    assert loose.outcome is Outcome.PASS
+    assert loose.comparison is not None
+    assert loose.comparison.margin == pytest.approx(0.06)
+
+
+def test_critical_segments_of_all_segmentations_are_one_family() -> None:
+    """Among 300 segments this loss (p about 2e-3) is lost to Holm; among the two critical ones it is found."""
+    names = [f"s{i % 300:03d}" for i in range(30000)]
+    other = ["x" if name == "s007" else "y" for name in names]
+    lost = [i for i, name in enumerate(names) if name == "s007"][:9]
+    candidate = [0 if i in lost else 1 for i in range(30000)]
+    made = material(labels([1] * 30000), labels(candidate), [1] * 30000, {"name": names, "other": other})
+
+    def outcome(**rule: object) -> Outcome:
+        verdicts = quality("2pp", segments={"name": rule, "other": {}}, max_unproven="100%").judge(made)
+        return next(v.outcome for v in verdicts if v.segment and v.segment.label == "name:s007")
+
+    assert outcome() is Outcome.INCONCLUSIVE
+    assert outcome(critical=["s007", "s008"]) is Outcome.FAIL
+
+
+def test_a_critical_segment_below_its_minimum_size_is_an_error() -> None:
+    names = ["bn"] * 20 + ["en"] * 480
+    made = replace(material(labels([1] * 500), labels([1] * 500), [1] * 500, {"language": names}), minimum_sizes={"language": 50})
+    verdicts = quality("2pp", segments={"language": {"critical": ["bn"]}}).judge(made)
+    found = next(v for v in verdicts if v.segment and v.segment.label == "language:bn")
+    assert found.outcome is Outcome.ERROR
+    assert "min_examples (50)" in found.reason
+
+
+def test_an_original_at_chance_on_a_few_examples_is_not_called_invalid() -> None:
+    mostly_wrong = labels([1, 0] + [0, 1] * 4)
+    verdict = quality().judge(material(mostly_wrong, mostly_wrong, [1, 0] * 5))[0]
+    assert verdict.outcome is Outcome.INCONCLUSIVE

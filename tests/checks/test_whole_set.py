@@ -98,3 +98,23 @@ def test_an_unbounded_score_is_judged_by_planted_t_in_its_own_unit() -> None:
     relative = quality("50%rel", "log_loss").judge(material(logits(0), logits(0.01), truth.tolist()))[0]
     assert relative.outcome is Outcome.PASS
     assert relative.comparison.margin == pytest.approx(0.5 * relative.comparison.original.value)
+
+
+@pytest.mark.parametrize(("metric", "n", "outcome"), [("f1", 20, "INCONCLUSIVE"), ("f1", 60, "INCONCLUSIVE"), ("f1", 400, "PASS")])
+def test_unchanged_answers_prove_little_while_they_are_few(metric: str, n: int, outcome: str) -> None:
+    """A bootstrap of unchanged examples has no width at all; three planted failures cost 3/n of the recall of two classes."""
+    truth = [0, 1] * (n // 2)
+    verdict = quality("2pp", metric).judge(material(labels(truth), labels(truth), truth))[0]
+    assert verdict.outcome == outcome
+    if outcome != "PASS":
+        assert "would undo the proof" in verdict.reason
+
+
+def test_a_small_segment_needs_its_own_proof() -> None:
+    truth = [0, 1] * 1000
+    names = ["small" if i < 40 else "large" for i in range(2000)]
+    verdicts = quality("2pp", "f1", segments={"name": {}}, max_unproven="100%").judge(
+        material(labels(truth), labels(truth), truth, {"name": names})
+    )
+    outcomes = {v.segment.label: v.outcome for v in verdicts[1:]}
+    assert outcomes == {"name:small": Outcome.INCONCLUSIVE, "name:large": Outcome.PASS}

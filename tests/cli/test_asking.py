@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness import wiring
 from tests.cli.material import NEARLY_RIGHT, RIGHT, linear, write_people
+from tests.cli.sentiment import write_reviews, write_sentiment
 
 
 def converse(arguments: list[str], answers: list[tuple[str, str]], cwd: Path) -> tuple[int, str]:
@@ -56,3 +57,54 @@ def test_ctrl_d_ends_it_without_a_traceback(project: Path) -> None:
     assert status == 130
     assert "Traceback" not in seen
     assert list((project / "suites").iterdir()) == []
+
+
+def add_height(path: Path) -> None:
+    """A third column of numbers, which the model does not take."""
+    rows = path.read_text().splitlines()
+    path.write_text("\n".join([rows[0] + ",height", *(f"{row},{number / 7}" for number, row in enumerate(rows[1:]))]) + "\n")
+
+
+def test_it_asks_which_columns_the_model_takes(project: Path) -> None:
+    linear(project / "income.onnx", RIGHT)
+    linear(project / "income.int8.onnx", NEARLY_RIGHT)
+    write_people(project / "people.csv")
+    add_height(project / "people.csv")
+    answers = [
+        ("Which 2 of these 3 columns, in the order the model was trained with?", "hours"),
+        ("these are 1, expected 2", "hours,agee"),
+        ("did you mean 'age'?", "-height"),
+        ("by itself?", "-"),
+    ]
+    status, seen = converse(["init", "income.onnx", "income.int8.onnx", "people.csv", "--target", "income"], answers, project)
+    assert status == 0, seen
+    assert wiring.load(project / "suites" / "income.yaml").original.inputs[0].columns == ("age", "hours")
+    assert "the original is right on 100.0 % of 200 rows" in seen
+
+
+def test_it_asks_for_the_tokenizer(project: Path) -> None:
+    write_sentiment(project)
+    write_reviews(project / "reviews.csv")
+    (project / "tokens").mkdir()
+    (project / "tokenizer.json").rename(project / "tokens" / "tokenizer.json")
+    answers = [
+        ("Path of the tokenizer.json?", "nope.json"),
+        ("there is no tokenizer file nope.json", "tokens/tokenizer.json"),
+        ("index 0 first", "neg,poss"),
+        ("none of these: pos", "neg,pos"),
+        ("by itself?", "channel"),
+    ]
+    status, seen = converse(["init", "model.onnx", "model_quantized.onnx", "reviews.csv", "--name", "reviews"], answers, project)
+    assert status == 0, seen
+    assert wiring.load(project / "suites" / "reviews.yaml").original.inputs[0].tokenizer == "../tokens/tokenizer.json"
+
+
+def test_a_column_of_many_numbers_makes_quartiles(project: Path) -> None:
+    linear(project / "income.onnx", RIGHT)
+    linear(project / "income.int8.onnx", NEARLY_RIGHT)
+    write_people(project / "people.csv")
+    answers = [("by itself?", "person_id"), ("too many to judge each by itself", "sexx"), ("did you mean 'sex'?", "sex, age")]
+    status, seen = converse(["init", "income.onnx", "income.int8.onnx", "people.csv", "--target", "income"], answers, project)
+    assert status == 0, seen
+    assert "age has 1,000 values, too many to be segments as they stand" in seen
+    assert "age: {column: age, quantiles: 4}" in (project / "suites" / "income.yaml").read_text()

@@ -83,7 +83,7 @@ def test_ages(text: str, seconds: float) -> None:
     assert parse_age(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["30", "d", "-3d", "3 months"])
+@pytest.mark.parametrize("text", ["", "d", "-3d", "3 months"])
 def test_what_is_no_age(text: str) -> None:
     with pytest.raises(UsageError, match="write for instance 30d"):
         parse_age(text)

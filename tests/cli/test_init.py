@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import csv
+import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper, numpy_helper, save
-from tokenizers import Tokenizer, models, pre_tokenizers
+from onnx import TensorProto, helper, load, numpy_helper, save
 
 from harness import wiring
 from harness.checks.quality import QualityParameters
 from harness.core.models import OutputType, Task
 from harness.core.suite import Suite
 from tests.cli.door import Door
-from tests.cli.material import LANGUAGES, NEARLY_RIGHT, RIGHT, linear, write_people
-
-GOOD, BAD, OTHER = ("good", "fine"), ("bad", "dull"), ("film", "book", "meal", "trip", "play")
+from tests.cli.material import LANGUAGES, NEARLY_RIGHT, RIGHT, WRONG, linear, write_people
+from tests.cli.sentiment import write_reviews, write_sentiment
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_two_models_and_a_csv(income: Path, harness: Door) -> None:
     assert [model.name for model in suite.candidates] == ["int8"]
     # 1,000 examples prove 1.9pp at 5 % flips with 80 %: the next half point is 2.
     assert margin(suite) == "2pp"
-    assert 10 <= len([line for line in Path("suites/income.yaml").read_text().splitlines() if line.strip()]) <= 26
+    assert 10 <= len([line for line in Path("suites/income.yaml").read_text().splitlines() if line.strip()]) <= 27
     assert harness("run").status == 0
 
 
@@ -148,49 +148,9 @@ def test_softmax_means_probabilities_and_names_need_labels(project: Path, harnes
     assert harness("run").status == 0
 
 
-def write_sentiment(folder: Path) -> None:
-    """A bag-of-words model with a tokenizer.json beside it; right on every review."""
-    words = [*GOOD, *BAD, *OTHER]
-    tokenizer = Tokenizer(
-        models.WordLevel({"[PAD]": 0, "[UNK]": 1, **{word: place + 2 for place, word in enumerate(words)}}, unk_token="[UNK]")
-    )
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()  # type: ignore[assignment]
-    tokenizer.save(str(folder / "tokenizer.json"))
-    embedding = np.zeros((len(words) + 2, 2), dtype=np.float32)
-    embedding[2:4, 1] = 1
-    embedding[4:6, 0] = 1
-    for name, scale in (("model.onnx", 1), ("model_quantized.onnx", 2)):
-        nodes = [
-            helper.make_node("Gather", ["E", "input_ids"], ["e"]),
-            helper.make_node("Cast", ["attention_mask"], ["m"], to=TensorProto.FLOAT),
-            helper.make_node("Unsqueeze", ["m", "two"], ["m3"]),
-            helper.make_node("Mul", ["e", "m3"], ["em"]),
-            helper.make_node("ReduceSum", ["em", "one"], ["logits"], keepdims=0),
-        ]
-        graph = helper.make_graph(
-            nodes,
-            "bag",
-            [helper.make_tensor_value_info(each, TensorProto.INT64, ["batch", "tokens"]) for each in ("input_ids", "attention_mask")],
-            [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 2])],
-            [numpy_helper.from_array(embedding * scale, "E"), _axis("one", 1), _axis("two", 2)],
-        )
-        save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(folder / name))
-
-
-def _axis(name: str, value: int) -> Any:
-    return numpy_helper.from_array(np.array([value]), name)
-
-
 def test_a_text_model_with_its_tokenizer(project: Path, harness: Door) -> None:
     write_sentiment(project)
-    random = np.random.default_rng(3)
-    with (project / "reviews.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "text", "channel", "label"])
-        for row in range(600):
-            kind = random.integers(2)
-            text = [str(random.choice(GOOD if kind else BAD)), *random.choice(OTHER, size=random.integers(1, 8)), str(row)]
-            writer.writerow([row, " ".join(text), ("web", "app", "shop")[row % 3], "pos" if kind else "neg"])
+    write_reviews(project / "reviews.csv")
     said = harness("init", "model.onnx", "model_quantized.onnx", "reviews.csv", "-y", "--labels", "neg,pos", "--name", "reviews")
     assert said.status == 0
     suite = loaded("suites/reviews.yaml")
@@ -321,3 +281,152 @@ def test_it_needs_files(project: Path, harness: Door) -> None:
     said = harness("init")
     assert said.status == 2
     assert "harness init ORIGINAL.onnx CANDIDATE.onnx DATA.csv" in said.err
+
+
+COMMAND = ("init", "income.onnx", "income.int8.onnx", "people.csv", "--yes")
+
+
+def add_columns(path: Path, *names: str) -> None:
+    rows = path.read_text().splitlines()
+    extra = [",".join([row, *(f"{number}.5" for _ in names)]) for number, row in enumerate(rows[1:])]
+    path.write_text("\n".join([",".join([rows[0], *names]), *extra]) + "\n")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--column", "age,hours"),
+        ("--column", "age", "--column", "hours"),
+        ("--except", "height,weight"),
+        ("--except", "height", "--except", "weight"),
+    ],
+)
+def test_columns_by_commas_and_by_exception(income: Path, harness: Door, options: tuple[str, ...]) -> None:
+    add_columns(income / "people.csv", "height", "weight")
+    said = harness(*COMMAND, "--target", "income", *options)
+    assert said.status == 0, said.err
+    assert loaded("suites/income.yaml").original.inputs[0].columns == ("age", "hours")
+
+
+def test_a_column_whose_name_holds_a_comma(income: Path, harness: Door) -> None:
+    path = income / "people.csv"
+    path.write_text(path.read_text().replace("age,hours", '"age, years",hours', 1))
+    assert harness(*COMMAND, "--target", "income", "--column", "age, years", "--column", "hours").status == 0
+    assert loaded("suites/income.yaml").original.inputs[0].columns == ("age, years", "hours")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--except", "heigt"), "--except heigt: 'heigt' is not there; did you mean 'height'?"),
+        (("--except", "height", "--column", "age,hours"), "--column and --except exclude each other"),
+        (("--column", "age,hourz"), "did you mean 'hours'?"),
+    ],
+)
+def test_wrong_exceptions(income: Path, harness: Door, options: tuple[str, ...], sentence: str) -> None:
+    add_columns(income / "people.csv", "height")
+    said = harness(*COMMAND, "--target", "income", *options)
+    assert said.status == 2
+    assert sentence in said.err
+
+
+@pytest.mark.parametrize("content", [None, "{}", "no json"])
+def test_a_tokenizer_that_cannot_be_read(project: Path, harness: Door, content: str | None) -> None:
+    write_sentiment(project)
+    write_reviews(project / "reviews.csv")
+    if content is not None:
+        (project / "nope.json").write_text(content)
+    said = harness("init", "model.onnx", "model_quantized.onnx", "reviews.csv", "-y", "--labels", "neg,pos", "--tokenizer", "nope.json")
+    assert said.status == 2
+    assert "--tokenizer nope.json" in said.err
+    assert not list((project / "suites").iterdir())
+
+
+def test_everything_that_is_missing_in_one_round(project: Path, harness: Door) -> None:
+    write_sentiment(project)
+    write_reviews(project / "reviews.csv")
+    (project / "tokenizer.json").unlink()
+    (project / "reviews.csv").write_text((project / "reviews.csv").read_text().replace("label", "mood", 1))
+    (project / "suites" / "model.yaml").write_text("mine")
+    said = harness("init", "model.onnx", "model_quantized.onnx", "reviews.csv", "-y", "--segment", "chanel", "--id", "idd")
+    assert said.status == 2
+    for part in ("--force", "--target", "--tokenizer", "--labels", "did you mean 'channel'?", "--id idd"):
+        assert part in said.err, part
+
+
+def test_a_segment_of_many_numbers_is_binned(income: Path, harness: Door) -> None:
+    assert harness(*COMMAND, "--target", "income", "--segment", "sex,age").status == 0
+    assert [segmentation.name for segmentation in loaded("suites/income.yaml").data["test"].segments] == ["sex", "age"]
+    harness("run")
+    # 1,000 examples in four bins of as many each.
+    verdicts = json.loads((income / "reports" / "income" / "result.json").read_text())["verdicts"]
+    assert [v["n"] for v in verdicts if v["segment"] and "age" in v["segment"]] == [250] * 4
+
+
+def test_the_original_is_tried_and_nothing_of_it_is_kept(income: Path, harness: Door) -> None:
+    said = harness(*COMMAND, "--target", "income")
+    assert "the original is right on 100.0 % of 200 rows" in said.out
+    assert "WARNING" not in said.err
+    assert not (income / ".harness" / "evidence").exists()
+
+
+def test_labels_in_another_order_are_noticed(income: Path, harness: Door) -> None:
+    linear(income / "income.onnx", WRONG)
+    said = harness(*COMMAND, "--target", "income")
+    assert said.status == 0
+    assert "the original is right on 0.0 % of 200 rows" in said.out
+    assert "WARNING: guessing would do better" in said.err
+    assert "labels in the order of the model's output" in said.err
+
+
+def test_an_original_that_cannot_answer_stops_nothing(income: Path, harness: Door) -> None:
+    for name in ("income.onnx", "income.int8.onnx"):
+        model = load(str(income / name))
+        model.graph.node[0].op_type = "NoSuchOperator"
+        save(model, str(income / name))
+    said = harness(*COMMAND, "--target", "income", "--output-type", "logits")
+    assert said.status == 0
+    assert "could not be tried" in said.err
+    assert (income / "suites" / "income.yaml").is_file()
+
+
+def test_recorded_outputs_are_tried_too(recorded: Path, harness: Door) -> None:
+    columns = ["--original-column", "fp32", "--candidate-column", "int8,int4", "--target", "language"]
+    said = harness("init", "--outputs", "runs.csv", *columns, "--name", "langs", "-y")
+    assert said.status == 0, said.err
+    found = re.search(r"right on ([\d.]+) % of 200 rows", said.out)
+    # Nine of ten by construction; the 200 rows are a sample.
+    assert found is not None
+    assert 80 <= float(found[1]) <= 100
+
+
+def test_a_smaller_candidate_is_held_to_its_size(project: Path, harness: Door) -> None:
+    write_people(project / "people.csv")
+    for name, padding in (("income.onnx", 100_000), ("income.int8.onnx", 26_000)):
+        linear(project / name, RIGHT)
+        model = load(str(project / name))
+        model.doc_string = ""
+        model.doc_string = "x" * (padding - model.ByteSize() - 4)
+        save(model, str(project / name))
+    sizes = [(project / name).stat().st_size for name in ("income.onnx", "income.int8.onnx")]
+    assert 0.70 < 1 - sizes[1] / sizes[0] < 0.75
+    assert harness(*COMMAND, "--target", "income").status == 0
+    assert "footprint: {min_size_reduction: 70%rel}" in Path("suites/income.yaml").read_text()
+    assert harness("run").status == 0
+
+
+def test_a_candidate_that_is_not_smaller_gets_a_comment(income: Path, harness: Door) -> None:
+    assert harness(*COMMAND, "--target", "income").status == 0
+    assert "# no check of the footprint: the candidate is not smaller on disk" in Path("suites/income.yaml").read_text()
+
+
+@pytest.mark.parametrize(("file", "name"), [("income-q.onnx", "income-q"), ("income.int8.onnx", "int8")])
+def test_the_candidate_has_a_readable_name(income: Path, harness: Door, file: str, name: str) -> None:
+    linear(income / file, NEARLY_RIGHT)
+    assert harness("init", "income.onnx", file, "people.csv", "--yes", "--target", "income").status == 0
+    assert [model.name for model in loaded("suites/income.yaml").candidates] == [name]
+
+
+def test_the_usage_line(harness: Door) -> None:
+    assert "Usage: harness init [OPTIONS] [ORIGINAL] [CANDIDATE] [DATA]" in harness("init", "--help").out
+    assert "Usage: harness run [OPTIONS] [PATHS]..." in harness("run", "--help").out

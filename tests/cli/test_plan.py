@@ -97,3 +97,25 @@ def test_a_wrong_suite(recorded: Path, harness: Door) -> None:
     assert said.status == 2
     assert "suites/broken.yaml:1:1" in said.err
     assert "suite recorded" in said.out
+
+
+def test_a_model_file_that_is_not_there(project: Path, harness: Door) -> None:
+    write_income(project)
+    (project / "income.int8.onnx").unlink()
+    said = harness("plan")
+    assert said.status == 2
+    assert "ERROR int8: " in said.out
+    assert "income.int8.onnx" in said.out
+    document = json.loads(harness("plan", "--json").out)
+    assert len(document["suites"][0]["errors"]) == 1
+
+
+def test_what_is_shown_as_provable_can_be_proved(project: Path, harness: Door) -> None:
+    write_sized(project, {"big": 1_000})
+    exact = json.loads(harness("plan", "--json").out)["suites"][0]["items"][0]["provable"] * 100
+    said = harness("plan").out
+    header = next(line for line in said.splitlines() if "provable" in line)
+    assert header.split()[-1] == "needs"
+    row = next(line for line in said.splitlines() if "the whole" in line)
+    shown = float(row.split()[-3].removesuffix("pp"))
+    assert exact <= shown < exact + 0.1

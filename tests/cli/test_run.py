@@ -179,3 +179,21 @@ def test_without_original_needs_a_baseline(project: Path, harness: Door) -> None
     said = harness("run", "--without-original")
     assert said.status == 2
     assert "baseline" in said.out
+
+
+def test_inside_the_folder_of_suites(recorded: Path, harness: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(recorded / "suites")
+    assert harness("run", "--candidate", "int8").status == 0
+    assert (recorded / "reports" / "recorded" / "result.json").is_file()
+
+
+def test_beside_the_folder_of_suites_it_says_where_that_is(recorded: Path, harness: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    (recorded / "models").mkdir()
+    monkeypatch.chdir(recorded / "models")
+    said = harness("run")
+    assert said.status == 2
+    assert f"there is one in {recorded}: harness run {recorded / 'suites'}" in said.err
+
+
+def test_the_report_is_named_from_here(recorded: Path, harness: Door) -> None:
+    assert "report: reports/recorded/index.html" in harness("run", "--candidate", "int8").err.splitlines()

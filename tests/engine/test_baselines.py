@@ -208,3 +208,49 @@ def test_a_new_candidate_is_judged_against_what_another_keeps_of_the_original(pr
     (project.folder / "original.csv").unlink()
     verdict = project.session(without_original=True).verdicts("int4", "accuracy")[0]
     assert verdict.outcome is Outcome.PASS
+
+
+def test_outcomes_of_another_metric_are_not_compared(project: Project) -> None:
+    project.accept()
+    suite = (project.folder / "suite.yaml").read_text()
+    (project.folder / "suite.yaml").write_text(suite.replace("{metric: accuracy,", "{metric: exact_match,"))
+    for verdict in (
+        project.session(without_original=True).verdicts("int8", "accuracy")[0],
+        project.session().verdicts("int8", "drift")[0],
+    ):
+        assert verdict.outcome in (Outcome.INVALID, Outcome.ERROR)
+        assert "another measure" in verdict.reason
+
+
+def test_stored_codes_are_read_with_the_labels_of_the_model_they_come_from(project: Project) -> None:
+    suite = (project.folder / "suite.yaml").read_text()
+    ordered = suite.replace(
+        "original: {outputs: original.csv, prediction: answer}",
+        "original: {outputs: original.csv, prediction: answer, output: {type: label, task: multiclass, labels: ['yes', 'no']}}",
+    ).replace(
+        "int8: {outputs: candidate.csv, prediction: answer}",
+        "int8: {outputs: candidate.csv, prediction: answer, output: {type: label, task: multiclass, labels: ['no', 'yes']}}",
+    )
+    assert ordered != suite
+    (project.folder / "suite.yaml").write_text(ordered)
+    project.accept()
+    with_it = project.session().verdicts("int8", "macro")[0].comparison
+    without = project.session(without_original=True).verdicts("int8", "macro")[0].comparison
+    assert with_it is not None
+    assert without is not None
+    assert without.original.value == pytest.approx(with_it.original.value)
+    assert without.drop.value == pytest.approx(0.0)
+
+
+def test_an_added_check_does_not_pin_golden_anew_and_new_data_asks_for_it(project: Project) -> None:
+    project.accept()
+    suite = (project.folder / "suite.yaml").read_text()
+    (project.folder / "suite.yaml").write_text(suite + "  more: {metric: exact_match, max_drop: 3pp}\n")
+    project.accept(replace(REQUEST, note="second"))
+    found = FileBaselines(project.folder / "baselines").load("recorded", "int8")
+    assert found is not None
+    assert (found.golden.note, found.accepted.note) == ("first", "second")
+    (project.folder / "data.csv").write_text((project.folder / "data.csv").read_text().replace("r7,b", "r7,a"))
+    with pytest.raises(BaselineError, match="--golden"):
+        project.accept(replace(REQUEST, override="drift cannot be measured"))
+    project.accept(replace(REQUEST, override="new data", golden=True))

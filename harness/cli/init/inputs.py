@@ -9,9 +9,10 @@ from pathlib import Path
 
 from harness.cli.init.columns import Column, Data
 from harness.cli.init.onnx_facts import Facts
-from harness.cli.init.questions import Questions
+from harness.cli.init.questions import Questions, names_in
 from harness.cli.init.wishes import Wishes
-from harness.models.tokenization import COMPANIONS
+from harness.errors import ModelError
+from harness.models.tokenization import COMPANIONS, Tokenization
 from harness.ports.model import Tensor
 
 _TEXT_NAMES = ("text", "sentence", "utterance", "document", "content", "query", "question", "body", "phrase", "review")
@@ -34,7 +35,7 @@ class Input:
 
 def match_inputs(model: Facts, data: Data, taken: Collection[str], wishes: Wishes, questions: Questions) -> tuple[Input, ...]:
     """One `Input` per tensor that the suite must declare; what cannot be matched is noted in `questions`."""
-    tokenizer = _tokenizer(model, wishes)
+    tokenizer = _tokenizer(model, data, taken, wishes, questions)
     tensors = [tensor for tensor in model.inputs if not (tokenizer and tensor.name in COMPANIONS)]
     matched = (_match(tensor, len(tensors), data, taken, tokenizer, wishes, questions) for tensor in tensors)
     return tuple(found for found in matched if found is not None)
@@ -71,6 +72,8 @@ def _match(
         return _image(tensor, tensors, questions)
     if count == 1 and _rank(tensor) == 2 and (tensor.dtype or "").startswith("float"):
         return _features(tensor, free, data, wishes, questions)
+    if _takes_tokens(tensor, data, taken):
+        return None  # the question for a tokenizer has been noted
     _no_column(tensor, free, questions)
     return None
 
@@ -103,21 +106,13 @@ def _image(tensor: Tensor, columns: Sequence[Column], questions: Questions) -> I
 
 def _features(tensor: Tensor, free: Sequence[Column], data: Data, wishes: Wishes, questions: Questions) -> Input | None:
     width = tensor.shape[1] if tensor.shape is not None else None
-    numbers = [column.name for column in free if column.sort == "number"]
+    excluded = names_in(wishes.excluded, data.names)
+    numbers = [column.name for column in free if column.sort == "number" and column.name not in excluded]
     if wishes.columns:
-        for name in wishes.columns:
-            questions.choose("--column", "", data.names, given=name)
-        if width is not None and len(wishes.columns) != width:
-            questions.miss(f"--column: the model takes {width} numbers per example, and {len(wishes.columns)} columns were given")
-        return Input(tensor.name, wishes.columns, dtype=tensor.dtype)
-    chosen = _of_width(numbers, width, wishes)
+        return _given_features(tensor, width, data, wishes, questions)
+    questions.several("--except", "", data.names, given=excluded, best=())
+    chosen = _of_width(numbers, width, wishes) or _asked_features(numbers, width, data, questions)
     if chosen is None:
-        takes = "any number of them" if width is None else f"{width}"
-        questions.miss(
-            f"--column: the model takes {takes} per example, and {data.path} has {len(numbers)} columns of numbers "
-            f"({', '.join(numbers[:12])}{', …' if len(numbers) > 12 else ''}); repeat --column in the order of the model's input "
-            "(what training computed from texts, a python step must compute here: docs/suite-language.md)"
-        )
         return None
     gaps = [name for name in chosen if data[name].missing]
     comment = "in file order: is that the order the model was trained with?"
@@ -126,9 +121,40 @@ def _features(tensor: Tensor, free: Sequence[Column], data: Data, wishes: Wishes
     return Input(tensor.name, chosen, dtype=tensor.dtype, comment=comment)
 
 
+def _given_features(tensor: Tensor, width: int | None, data: Data, wishes: Wishes, questions: Questions) -> Input:
+    columns = names_in(wishes.columns, data.names)
+    if wishes.excluded:
+        questions.miss("--column and --except exclude each other; give one of them")
+    known = questions.several("--column", "", data.names, given=columns, best=())
+    if width is not None and len(columns) != width:
+        questions.miss(f"--column: the model takes {width} numbers per example, and {len(columns)} columns were given")
+    return Input(tensor.name, known, dtype=tensor.dtype)
+
+
+def _asked_features(numbers: Sequence[str], width: int | None, data: Data, questions: Questions) -> tuple[str, ...] | None:
+    if width is not None and len(numbers) < width:
+        listed = f" ({', '.join(numbers[:12])}{', …' if len(numbers) > 12 else ''})" if numbers else ""
+        questions.miss(
+            f"--column: the model takes {width} per example, and {data.path} has {len(numbers)} columns of numbers{listed}; "
+            "what training computed from other columns, a python step must compute here: docs/suite-language.md"
+        )
+        return None
+    if not questions.person:
+        takes = "any number of them" if width is None else f"{width}"
+        questions.miss(
+            f"--column: the model takes {takes} per example, and {data.path} has {len(numbers)} columns of numbers "
+            f"({', '.join(numbers[:12])}{', …' if len(numbers) > 12 else ''}); name those it takes with --column A,B,… in the order "
+            "the model was trained with, or leave the others out with --except"
+        )
+        return None
+    which = f"Which of these {len(numbers)} columns" if width is None else f"Which {width} of these {len(numbers)} columns"
+    return questions.ordered("--column", f"{which}, in the order the model was trained with?", numbers, width)
+
+
 def _of_width(numbers: Sequence[str], width: int | None, wishes: Wishes) -> tuple[str, ...] | None:
     """The numeric columns when there are as many as the model takes, with or without those that only make segments."""
-    for names in (numbers, [name for name in numbers if name not in (wishes.segments or ())]):
+    segments = names_in(wishes.segments or (), numbers)
+    for names in (numbers, [name for name in numbers if name not in segments]):
         if names and len(names) == width:
             return tuple(names)
     return None
@@ -170,9 +196,42 @@ def _no_column(tensor: Tensor, free: Sequence[Column], questions: Questions) -> 
     questions.miss(f"input {tensor.name!r}: the model takes {tensor.dtype} of shape {shape}, and no column fits{tokens}; columns: {have}")
 
 
-def _tokenizer(model: Facts, wishes: Wishes) -> Path | None:
+def _tokenizer(model: Facts, data: Data, taken: Collection[str], wishes: Wishes, questions: Questions) -> Path | None:
+    """The tokenizer given, beside the model, or asked for when an input looks like tokens."""
+    if wishes.tokenizer is not None:
+        wrong = _no_tokenizer(wishes.tokenizer)
+        if wrong is not None:
+            questions.miss(f"--tokenizer {wishes.tokenizer}: {wrong}")
+        return wishes.tokenizer
     beside = model.path.with_name("tokenizer.json")
-    return wishes.tokenizer or (beside if beside.is_file() else None)
+    if beside.is_file():
+        return beside
+    tokens = next((tensor for tensor in model.inputs if _takes_tokens(tensor, data, taken)), None)
+    if tokens is None:
+        return None
+    return questions.file(
+        "--tokenizer",
+        f"The input {tokens.name!r} looks like tokens, and no tokenizer.json lies beside the model. Path of the tokenizer.json?",
+        _no_tokenizer,
+        f"the input {tokens.name!r} looks like tokens of a text, and no tokenizer.json lies beside {model.path}; give its path",
+    )
+
+
+def _no_tokenizer(path: Path) -> str | None:
+    """What is wrong with a tokenizer.json, None when it can be used."""
+    try:
+        Tokenization(path, None)
+    except ModelError as error:
+        return str(error)
+    return None
+
+
+def _takes_tokens(tensor: Tensor, data: Data, taken: Collection[str]) -> bool:
+    """Whether an input must be made from a text by a tokenizer: whole numbers, (batch, tokens), and no column of that name."""
+    free = [column for column in data.columns if column.name not in taken]
+    whole = (tensor.dtype or "").startswith("int") and _rank(tensor) in (2, None)
+    texts = any(column.sort == "text" for column in free)
+    return whole and texts and _same_name(tensor, free) is None and not _tensor_columns(tensor, free)
 
 
 def _rank(tensor: Tensor) -> int | None:

@@ -12,8 +12,10 @@ from harness.cli.init.inputs import match_inputs
 from harness.cli.init.margin import Margin, margin_for_answers, margin_for_numbers
 from harness.cli.init.meaning import MANY, Meaning, classes_of, find_meaning
 from harness.cli.init.onnx_facts import Facts, look_at_model
-from harness.cli.init.questions import Questions
-from harness.cli.init.roles import Roles, find_id, find_segments, find_target
+from harness.cli.init.questions import Questions, names_in
+from harness.cli.init.roles import BINS, Roles, binned, find_id, find_segments, find_target, likely_target
+from harness.cli.init.trial import try_original
+from harness.cli.init.weight import weight_lines
 from harness.cli.init.wishes import Wishes
 from harness.cli.init.writing import LENGTH, LENGTHS, Draft, Model, label_file_of, suite_text
 from harness.core.models import Task
@@ -29,15 +31,24 @@ _PRECISIONS = re.compile(r"(?:u?int\d+|fp\d+|bf16|q\d\w*|w\d+a\d+|pruned|sparse|
 def write_suite(wishes: Wishes) -> None:
     """Look, ask, write, load what was written, and say what to do next."""
     questions = Questions(ask=wishes.ask)
+    _may_write(wishes, questions)
     draft = _recorded(wishes, questions) if wishes.outputs is not None else _modelled(wishes, questions)
     path = wishes.output or Path("suites") / f"{draft.name}.yaml"
-    if path.exists() and not wishes.force and not questions.confirm(f"{path} is there already; replace it?"):
-        raise UsageError(f"{path} is there already; choose another with --output, or replace it with --force")
     _write(path, draft)
     say(f"wrote {path}")
     say(suite_text(draft, path.parent).rstrip("\n"))
+    try_original(path)
     say(f"\nnext: harness plan {path}    what the data can prove, before anything runs")
     say(f"      harness run {path}     or: pytest {path.parent}/")
+
+
+def _may_write(wishes: Wishes, questions: Questions) -> None:
+    """Before anything is asked: may the file be replaced that is there?"""
+    first = wishes.outputs or wishes.original
+    name = wishes.name or (_suite_name(first) if first is not None else None)
+    path = wishes.output or (Path("suites") / f"{name}.yaml" if name else None)
+    if path is not None and path.exists() and not wishes.force and not questions.confirm(f"{path} is there already; replace it?"):
+        questions.miss(f"{path} is there already; choose another with --output, or replace it with --force")
 
 
 def _modelled(wishes: Wishes, questions: Questions) -> Draft:
@@ -54,10 +65,13 @@ def _modelled(wishes: Wishes, questions: Questions) -> Draft:
     id_ = find_id(data, wishes.id, questions)
     target = find_target(data, wishes.target, _some(id_), classes_of(original, wishes), questions)
     if target is None:
+        target = likely_target(data, _some(id_), classes_of(original, wishes))
+        questions.assume(f"if the target is {target!r}")
+    if target is None:
         questions.refuse_missing()
     assert target is not None
-    meaning = find_meaning(original, data[target], wishes, questions)
     inputs = match_inputs(original, data, _some(id_, target), wishes, questions)
+    meaning = find_meaning(original, data[target], wishes, questions)
     texts = [name for each in inputs for name in each.columns if data[name].sort == "text" and data[name].distinct > data.rows // 2]
     segments = find_segments(data, wishes.segments, _some(id_, target, *texts), target, questions)
     questions.refuse_missing()
@@ -70,11 +84,12 @@ def _modelled(wishes: Wishes, questions: Questions) -> Draft:
         original=Model("original", wishes.original),
         candidates=(Model(_candidate_name(wishes.original, wishes.candidate), wishes.candidate),),
         data=wishes.data,
-        roles=Roles(id_, target, segments),
+        roles=Roles(id_, target, segments, binned(data, segments)),
         margin=_margin(data, target, smallest, numbers=numbers),
         inputs=inputs,
         meaning=meaning,
         lengths_of=texts[0] if by_length else None,
+        weight=weight_lines(wishes.original, wishes.candidate),
     )
 
 
@@ -94,7 +109,11 @@ def _recorded(wishes: Wishes, questions: Questions) -> Draft:
     )
     rest = [name for name in recorded if name != original]
     candidates = questions.several(
-        "--candidate-column", "Which columns hold predictions of candidates?", rest, given=wishes.candidate_columns or None, best=()
+        "--candidate-column",
+        "Which columns hold predictions of candidates?",
+        rest,
+        given=names_in(wishes.candidate_columns, data.names) or None,
+        best=(),
     )
     if not candidates:
         questions.miss(f"--candidate-column: Which columns hold predictions of candidates? Some of: {', '.join(rest[:12])}")
@@ -109,7 +128,7 @@ def _recorded(wishes: Wishes, questions: Questions) -> Draft:
         original=Model("original", wishes.outputs, original),
         candidates=tuple(Model(_as_name(name), wishes.outputs, name) for name in candidates),
         data=answers.path,
-        roles=Roles(id_, target, segments),
+        roles=Roles(id_, target, segments, binned(answers, segments)),
         margin=_margin(answers, target, _smallest(answers, segments), numbers=numbers),
         meaning=Meaning(Task.REGRESSION.value, "values") if numbers else None,
     )
@@ -121,7 +140,9 @@ def _margin(data: Data, target: str, smallest: dict[str, int], *, numbers: bool)
 
 def _smallest(data: Data, segments: tuple[str, ...]) -> dict[str, int]:
     """Examples in the smallest segment of each segmentation; what has no value is a segment too."""
-    return {name: min(size for size in (data[name].smallest, data[name].missing) if size) for name in segments}
+    bins = binned(data, segments)
+    sizes = {name: (data.rows - data[name].missing) // BINS if name in bins else data[name].smallest for name in segments}
+    return {name: min(size for size in (sizes[name], data[name].missing) if size) for name in segments}
 
 
 def _measured(target: Column, predictions: Column) -> bool:
@@ -185,7 +206,8 @@ def _candidate_name(original: Path, candidate: Path) -> str:
     """What the candidate's file name says that the original's does not: `income.int8.onnx` → `int8`."""
     known = set(re.split(r"[._-]+", original.stem))
     parts = [part for part in re.split(r"[._-]+", candidate.stem) if part and part not in known]
-    return _as_name("-".join(parts) or candidate.stem)
+    said = "-".join(parts)
+    return _as_name(said if len(said) > 1 else candidate.stem)
 
 
 def _as_name(text: str) -> str:

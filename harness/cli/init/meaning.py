@@ -112,10 +112,11 @@ def _with_labels(found: Meaning, output: Tensor, model: Facts, target: Column, w
         return None
     missing = [value for value in target.values if value not in labels]
     if missing:
-        raise UsageError(
+        questions.miss(
             f"the target {target.name!r} has values that are none of the {len(labels)} labels ({', '.join(missing[:5])}); "
             "give the labels as they stand in the data with --labels or --label-file"
         )
+        return None
     file = wishes.label_file
     if found.task != Task.BINARY and (len(labels) != 2 or (wishes.positive is None and _obvious(labels) is None)):
         return _made(found, labels=labels, label_file=file, comment=comment)
@@ -159,7 +160,8 @@ def _labels(output: Tensor, model: Facts, target: Column, wishes: Wishes, questi
     given = wishes.labels or (_lines(wishes.label_file) if wishes.label_file is not None else ())
     if given:
         if width is not None and len(given) != width:
-            raise UsageError(f"{len(given)} labels were given, and output {output.name!r} has {width} columns; give one label per column")
+            questions.miss(f"{len(given)} labels were given, and output {output.name!r} has {width} columns; give one label per column")
+            return None, ""
         return given, ""
     if model.labels and (width is None or len(model.labels) == width):
         return model.labels, "as the model itself names them"
@@ -168,7 +170,9 @@ def _labels(output: Tensor, model: Facts, target: Column, wishes: Wishes, questi
         return tuple(str(index) for index in range(count)), ""
     best = target.values if target.distinct == count else ()
     question = f"Which label is which index of output {output.name!r}? Nothing in the files says it."
-    return questions.words("--labels or --label-file", question, count, best=best), ""
+    return questions.words(
+        "--labels or --label-file", question, count, best=best, needed=target.values if len(target.values) <= count else ()
+    ), ""
 
 
 def _lines(path: Path) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.cli.init.inputs import Input
 from harness.cli.init.margin import Margin
 from harness.cli.init.meaning import Meaning
-from harness.cli.init.roles import Roles
+from harness.cli.init.roles import BINS, Roles
 
 MOST_LABELS = 20
 """Labels up to which they stand in the suite itself."""
@@ -36,7 +36,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Draft:
-    """Everything the suite says."""
+    """Everything the suite says; `weight` are the lines of the check of its size."""
 
     name: str
     original: Model
@@ -47,6 +47,7 @@ class Draft:
     inputs: tuple[Input, ...] = ()
     meaning: Meaning | None = None
     lengths_of: str | None = None
+    weight: tuple[str, ...] = ()
 
 
 def suite_text(draft: Draft, folder: Path) -> str:
@@ -72,7 +73,7 @@ def suite_text(draft: Draft, folder: Path) -> str:
         *(f"  {scalar(model.name)}: {{{', '.join(_model(model, folder))}}}" for model in draft.candidates),
         "",
         "checks:",
-        *(f"  {line}" for line in _check(draft)),
+        *(f"  {line}" for line in (*_check(draft), *draft.weight)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -132,10 +133,14 @@ def _data(draft: Draft, folder: Path) -> list[str]:
     lines = [f"source: {scalar(_relative(draft.data, folder))}"]
     lines.append(f"id: {scalar(roles.id)}" if roles.id else "# no column identifies the examples: they are numbered by row")
     lines += [f"target: {scalar(roles.target)}"] if roles.target else []
-    segments = [f"  {scalar(segmentation_name(name))}: {scalar(name)}" for name in roles.segments]
+    segments = [f"  {scalar(segmentation_name(name))}: {_segmentation(name, roles)}" for name in roles.segments]
     if draft.lengths_of is not None:
         segments.append(f"  {LENGTH}: {{column: {scalar(draft.lengths_of)}, by: characters, quantiles: {LENGTHS}}}")
     return lines + (["segments:", *segments] if segments else [])
+
+
+def _segmentation(name: str, roles: Roles) -> str:
+    return f"{{column: {scalar(name)}, quantiles: {BINS}}}" if name in roles.binned else scalar(name)
 
 
 def _check(draft: Draft) -> list[str]:

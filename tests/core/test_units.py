@@ -56,7 +56,14 @@ def test_a_limit_is_finite(text: object) -> None:
         parse_change(text)
 
 
-@given(st.decimals(0, 100, places=3), st.sampled_from(["pp", "%rel"]))
+@pytest.mark.parametrize("text", ["100pp", "200 pp", "1e6pp"])
+def test_points_lie_below_a_hundred(text: str) -> None:
+    with pytest.raises(ValueError, match="lies below 100pp"):
+        parse_change(text)
+    assert parse_change(text.replace("pp", "%rel")).amount >= 1
+
+
+@given(st.decimals(0, "99.999", places=3), st.sampled_from(["pp", "%rel"]))
 def test_a_change_is_shown_as_it_was_written(number: object, unit: str) -> None:
     shown = str(parse_change(f"{number}{unit}"))
     assert shown.endswith(unit)

@@ -202,6 +202,6 @@ def _sentence(figure: Figure, outcome: Outcome) -> str:
     factor, unit = (100.0, "%") if figure.unit == "share" else (1.0, "")
     value = f"{figure.candidate * factor:.4g}{unit}"
     if figure.low is not None and figure.high is not None and figure.low != figure.high:
-        value += f" ({LEVEL:.0%} interval {figure.low * factor:.4g} to {figure.high * factor:.4g}{unit})"
+        value += f" ({LEVEL * 100:.3g} % interval {figure.low * factor:.4g} to {figure.high * factor:.4g}{unit})"
     verb = "is outside" if outcome is Outcome.FAIL else "is not proven to be"
     return f"{name} {value} {verb} {figure.limit}"

@@ -88,7 +88,7 @@ def compare(
     the working folder, where evidence is kept in `.harness/` unless both models are given by their predictions.
 
     Raises `UsageError` when the call makes no sense, `DataError` when the data is wrong or a column is not there,
-    `ModelError` when a model file is not there; whatever goes wrong while a model is measured is a verdict.
+    `ModelError` when a model file is missing or is none; whatever goes wrong while a model is measured is a verdict.
     """
     __tracebackhide__ = True  # pytest then points at the line that called
     described = Assembly(original, candidate, data, metric, max_drop, target, id, segments, input, output, check)

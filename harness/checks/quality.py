@@ -196,15 +196,15 @@ class QualityCheck:
         limit = segment_margin if isinstance(segment_margin, Change) else self.parameters.max_drop
         if not self.metric.info.binary or limit.unit != "pp" or limit.amount <= 0 or n == 0 or self.parameters.decide == "observed":
             return None
-        assumed = 0.05 if flip_rate is None else flip_rate
+        assumed, level = 0.05 if flip_rate is None else flip_rate, self.parameters.level
         return PowerNote(
             n=n,
             margin=limit.amount,
-            power=float(stats.power_binary(n, assumed, limit.amount)),
-            provable=stats.smallest_provable_margin(n, assumed),
-            detectable=float(stats.smallest_detectable_drop(n, assumed, limit.amount)),
-            needed=int(stats.required_n(assumed, limit.amount)),
-            can_pass=bool(stats.can_ever_pass(n, limit.amount)),
+            power=float(stats.power_binary(n, assumed, limit.amount, level=level)),
+            provable=stats.smallest_provable_margin(n, assumed, level=level),
+            detectable=float(stats.smallest_detectable_drop(n, assumed, limit.amount, level=level)),
+            needed=int(stats.required_n(assumed, limit.amount, level)),
+            can_pass=bool(stats.can_ever_pass(n, limit.amount, level)),
             assumed_flip_rate=assumed,
         )
 
@@ -213,12 +213,12 @@ class QualityCheck:
         limit = segment_margin if isinstance(segment_margin, Change) else self.parameters.max_drop
         if not self.metric.info.binary or limit.unit != "pp" or limit.amount <= 0 or self.parameters.decide == "observed":
             return False
-        return n < _fewest_to_pass(limit.amount)
+        return n < _fewest_to_pass(limit.amount, self.parameters.level)
 
 
 @cache
-def _fewest_to_pass(margin: float) -> int:
-    return stats.needed_to_pass(0, margin)
+def _fewest_to_pass(margin: float, level: float) -> int:
+    return stats.needed_to_pass(0, margin, level)
 
 
 def require_fitting_unit(limit: Change, info: MetricInfo) -> None:

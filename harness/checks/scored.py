@@ -10,17 +10,31 @@ from numpy.typing import NDArray
 
 from harness import stats
 from harness.checks.table import Floats, Groups, Table
+from harness.errors import MeasurementError
+
+CAPPED_TO_PASS = 0.05
+"""With a larger share of scores at the cap, what the cap hides may be larger than any margin."""
+
+STANDARD_ERRORS_FROM_ZERO = 3
+"""An original's value closer to 0 than this may as well be 0: then a margin relative to it is chance."""
 
 
 @dataclass(frozen=True)
 class _Moments:
+    """Per group what goes into a t interval: `n` counts examples, or clusters, and is 0 where `why_not` says why nothing is known."""
+
     n: Floats
     mean: Floats
     sd: Floats
+    why_not: tuple[str, ...]
 
 
 class ScoreEvaluator:
-    """Compares (n,) scores of original and candidate; differences lie in [-reach, reach] (clipped there if `clip`)."""
+    """Compares (n,) scores of original and candidate, optionally in clusters (n,).
+
+    `reach` is the largest difference of two scores that the metric allows; `MeasurementError` when one exceeds it. `cap` is
+    the size to which the metric has cut the scores, in the unit of the scores: of what was cut off nothing is known.
+    """
 
     def __init__(
         self,
@@ -32,6 +46,7 @@ class ScoreEvaluator:
         clusters: NDArray[np.int32] | None = None,
         relative: bool = False,
         level: float = 0.90,
+        cap: float | None = None,
     ) -> None:
         self.original = original
         self.candidate = candidate
@@ -40,109 +55,146 @@ class ScoreEvaluator:
         self.clusters = clusters
         self.relative = relative
         self.level = level
-        difference = self.sign * (candidate - original)
-        self.difference = np.clip(difference, -reach, reach)
-        self._losses = -self.difference
-        self.clipped = np.abs(difference) > reach * (1 + 1e-9)
+        self.cap = cap
+        self.difference = self.sign * (candidate - original)
+        beyond = np.flatnonzero(np.abs(self.difference) > reach * (1 + 1e-9))
+        if len(beyond):
+            raise MeasurementError(
+                f"row {beyond[0]} scores {original[beyond[0]]:g} for the original and {candidate[beyond[0]]:g} for the candidate, further "
+                f"apart than the {reach:g} that the metric's bounds or cap allow; mend the metric or its declared bounds"
+            )
 
     def table(self, groups: Groups, margins: Floats) -> Table:
         """See `Evaluator.table`. A relative margin is a line through the original: candidate − (1 ∓ r)·original, no ratio."""
         original, candidate = self._moments(groups, self.original), self._moments(groups, self.candidate)
         plain = self._moments(groups, self.difference)
-        low, high = np.empty(groups.count), np.empty(groups.count)
+        estimable = plain.n > 0
         points = margins * np.abs(original.mean) if self.relative else margins
-        if self.relative:
-            for margin in np.unique(margins):
-                chosen = margins == margin
-                shifted = self._moments(groups, self._shifted(float(margin)))
-                reach = self.reach * (1 + float(margin))
-                interval = stats.planted_t_interval(shifted.n, shifted.mean, shifted.sd, reach, self.level)
-                low[chosen] = (np.asarray(interval.low) - points)[chosen]
-                high[chosen] = (np.asarray(interval.high) - points)[chosen]
-        else:
-            interval = stats.planted_t_interval(plain.n, plain.mean, plain.sd, self.reach, self.level)
-            low, high = np.asarray(interval.low), np.asarray(interval.high)
-        sizes = self._sizes(groups)
+        low, high = self._limits(groups, margins, original, plain)
+        original_interval = stats.t_interval(original.n, original.mean, original.sd, self.level)
+        candidate_interval = stats.t_interval(candidate.n, candidate.mean, candidate.sd, self.level)
+        sizes, capped = self._sizes(groups), self._capped(groups)
+        may_pass = capped <= CAPPED_TO_PASS
+        more = stats.needs_more_scores(plain.n, plain.mean, plain.sd, np.full(groups.count, self.reach), np.maximum(points, 0.0))
+
+        def known(values: Floats) -> Floats:
+            return np.where(estimable, values, np.nan)
+
         return Table(
             method=f"paired t with one planted worst case, {self.level:.0%} two-sided"
-            + (", on cluster means" if self.clusters is not None else ""),
+            + (", spread between clusters" if self.clusters is not None else ""),
             n=sizes,
-            original=original.mean,
-            candidate=candidate.mean,
-            original_low=_t_low(original, self.level),
-            original_high=_t_high(original, self.level),
-            candidate_low=_t_low(candidate, self.level),
-            candidate_high=_t_high(candidate, self.level),
-            delta=plain.mean,
-            low=low,
-            high=high,
-            margin=points,
-            estimable=plain.n > 0,
-            may_pass=self._enough_clusters(plain.n),
-            why_not=tuple(self._why_not(size) for size in plain.n),
+            original=known(original.mean),
+            candidate=known(candidate.mean),
+            original_low=known(np.asarray(original_interval.low)),
+            original_high=known(np.asarray(original_interval.high)),
+            candidate_low=known(np.asarray(candidate_interval.low)),
+            candidate_high=known(np.asarray(candidate_interval.high)),
+            delta=known(plain.mean),
+            low=known(low),
+            high=known(high),
+            margin=known(points),
+            estimable=estimable,
+            may_pass=may_pass,
+            why_not=tuple(why or self._hidden(share) for why, share in zip(plain.why_not, capped, strict=True)),
             needs_more=tuple(
-                stats.needs_more_scores(float(n), float(mean), float(sd), self.reach, float(margin)) if n > 1 and margin > 0 else None
-                for n, mean, sd, margin in zip(plain.n, plain.mean, plain.sd, points, strict=True)
+                # Clusters yet to come are taken to be as large as those that are there.
+                None if count is None or n < 2 or not passable else int(np.ceil(count * size / n))
+                for count, n, size, passable in zip(more, plain.n, sizes, may_pass, strict=True)
             ),
             detectable=(None,) * groups.count,
-            notes=self._notes(groups),
+            notes=self._notes(original, capped),
         )
 
     def p_worse(self, groups: Groups, group: int, tolerated: float, families: int) -> float:
         """See `Evaluator.p_worse`, both keys with t."""
-        moments = self._moments(groups, self.difference)
-        n, mean, sd = float(moments.n[group]), float(moments.mean[group]), float(moments.sd[group])
-        if n < 1:
+        rows = groups.rows(group)
+        clusters = None if self.clusters is None else self.clusters[rows]
+        found = _moments(Groups.everything(len(rows)), self.difference[rows], clusters)
+        if found.n[0] < 1:
             return 1.0
-        return float(stats.two_key_p_scores(n, mean, sd, self.reach, tolerated))
+        return float(stats.two_key_p_scores(float(found.n[0]), float(found.mean[0]), float(found.sd[0]), self.reach, tolerated))
 
     def losses(self) -> Floats:
         """See `Evaluator.losses`."""
-        return self._losses
+        return np.asarray(-self.difference)
 
-    def _shifted(self, margin: float) -> Floats:
-        """Positive while the candidate is within `margin` of the original's value."""
-        return self.difference + margin * np.abs(self.original)
+    def _limits(self, groups: Groups, margins: Floats, original: _Moments, plain: _Moments) -> tuple[Floats, Floats]:
+        """(groups,) lower and upper limit of the difference; with a relative margin, of what its line through the original leaves.
+
+        An example is shifted by r·sign(mean original)·original, on average by the margin r·|mean original| itself, whatever
+        the signs of single scores. Less that margin again, no example lies further out than (1 + r)·reach.
+        """
+        if not self.relative:
+            interval = stats.planted_t_interval(plain.n, plain.mean, plain.sd, self.reach, self.level)
+            return np.asarray(interval.low), np.asarray(interval.high)
+        low, high = np.empty(groups.count), np.empty(groups.count)
+        sign = np.append(np.sign(original.mean), 0.0)  # the last stands for examples of no group, code -1
+        along = sign[groups.codes] * self.original
+        for margin in np.unique(margins):
+            chosen = margins == margin
+            shifted = self._moments(groups, self.difference + margin * along)
+            centre = shifted.mean - margin * np.abs(original.mean)
+            interval = stats.planted_t_interval(shifted.n, centre, shifted.sd, self.reach * (1 + margin), self.level)
+            low[chosen], high[chosen] = np.asarray(interval.low)[chosen], np.asarray(interval.high)[chosen]
+        return low, high
+
+    def _moments(self, groups: Groups, values: Floats) -> _Moments:
+        return _moments(groups, values, self.clusters)
 
     def _sizes(self, groups: Groups) -> NDArray[np.int64]:
         return np.bincount(groups.codes[groups.codes >= 0], minlength=groups.count).astype(np.int64)
 
-    def _moments(self, groups: Groups, values: Floats) -> _Moments:
-        """n, mean and standard deviation per group, of cluster means when there are clusters."""
-        inside = groups.codes >= 0
-        codes, values = groups.codes[inside].astype(np.int64), values[inside]
-        if self.clusters is not None:
-            _, pair = np.unique(codes * (int(self.clusters.max()) + 1) + self.clusters[inside], return_inverse=True)
-            first = np.zeros(int(pair.max(initial=-1)) + 1, dtype=np.int64)
-            first[pair] = codes
-            values = np.bincount(pair, weights=values) / np.bincount(pair)
-            codes = first
-        n = np.bincount(codes, minlength=groups.count).astype(np.float64)
-        mean = np.bincount(codes, weights=values, minlength=groups.count) / np.maximum(n, 1)
-        squares = np.bincount(codes, weights=(values - mean[codes]) ** 2, minlength=groups.count)
-        return _Moments(n, mean, np.sqrt(squares / np.maximum(n - 1, 1)))
+    def _capped(self, groups: Groups) -> Floats:
+        """(groups,) share of examples on which either model's score is at the cap."""
+        if self.cap is None:
+            return np.zeros(groups.count)
+        inside, least = groups.codes >= 0, self.cap * (1 - 1e-9)
+        at_cap = (np.abs(self.original[inside]) >= least) | (np.abs(self.candidate[inside]) >= least)
+        reached = np.bincount(groups.codes[inside], weights=at_cap.astype(np.float64), minlength=groups.count)
+        return np.asarray(reached / np.maximum(self._sizes(groups), 1))
 
-    def _enough_clusters(self, n: Floats) -> NDArray[np.bool_]:
-        enough: NDArray[np.bool_] = n >= (10 if self.clusters is not None else 1)
-        return enough
+    def _hidden(self, share: float) -> str:
+        if share <= CAPPED_TO_PASS:
+            return ""
+        return f"{self._reached(share)}; no PASS where more than {100 * CAPPED_TO_PASS:g} % do: raise `cap` beyond the scores"
 
-    def _why_not(self, size: float) -> str:
-        if size == 0:
-            return "no examples"
-        if self.clusters is not None and size < 10:
-            return f"only {size:.0f} clusters, 10 are needed"
-        return ""
+    def _reached(self, share: float) -> str:
+        percent = f"{100 * share:.1f}" if share >= 0.0005 else "less than 0.1"
+        return f"{percent} % of the scores reach the cap of {self.cap:g}; what lies beyond is not seen"
 
-    def _notes(self, groups: Groups) -> tuple[tuple[str, ...], ...]:
-        inside = groups.codes >= 0
-        clipped = np.bincount(groups.codes[inside], weights=self.clipped[inside].astype(np.float64), minlength=groups.count)
-        sizes = np.maximum(self._sizes(groups), 1)
-        return tuple((f"{share:.1%} of the differences were clipped to ±{self.reach:g}",) if share > 0 else () for share in clipped / sizes)
+    def _notes(self, original: _Moments, capped: Floats) -> tuple[tuple[str, ...], ...]:
+        notes: list[tuple[str, ...]] = []
+        for n, mean, sd, share in zip(original.n, original.mean, original.sd, capped, strict=True):
+            found = [f"{n:.0f} clusters"] if self.clusters is not None and n else []
+            if share > 0:
+                found.append(self._reached(share))
+            if self.relative and n and (n == 1 or abs(mean) <= STANDARD_ERRORS_FROM_ZERO * sd / np.sqrt(n)):
+                found.append("the original's value is within 3 standard errors of 0: a margin relative to it means little")
+            notes.append(tuple(found))
+        return tuple(notes)
 
 
-def _t_low(moments: _Moments, level: float) -> Floats:
-    return np.asarray(stats.t_interval(moments.n, moments.mean, moments.sd, level).low)
+def _moments(groups: Groups, values: Floats, clusters: NDArray[np.int32] | None) -> _Moments:
+    """Of every group's (n,) `values`; the mean is over examples, with clusters too."""
+    if clusters is not None:
+        found = [_clustered(values[rows], clusters[rows]) for rows in map(groups.rows, range(groups.count))]
+        numbers = np.array([summary for summary, _ in found], dtype=np.float64).reshape(-1, 3)
+        return _Moments(numbers[:, 0], numbers[:, 1], numbers[:, 2], tuple(why for _, why in found))
+    inside = groups.codes >= 0
+    codes, values = groups.codes[inside].astype(np.int64), values[inside]
+    n = np.bincount(codes, minlength=groups.count).astype(np.float64)
+    mean = np.bincount(codes, weights=values, minlength=groups.count) / np.maximum(n, 1)
+    squares = np.bincount(codes, weights=(values - mean[codes]) ** 2, minlength=groups.count)
+    return _Moments(n, mean, np.sqrt(squares / np.maximum(n - 1, 1)), tuple("" if size else "no examples" for size in n))
 
 
-def _t_high(moments: _Moments, level: float) -> Floats:
-    return np.asarray(stats.t_interval(moments.n, moments.mean, moments.sd, level).high)
+def _clustered(values: Floats, clusters: NDArray[np.int32]) -> tuple[tuple[int, float, float], str]:
+    """Number of clusters, mean over examples and spread between clusters; and why these are not known."""
+    if len(values) == 0:
+        return (0, 0.0, 0.0), "no examples"
+    try:
+        found = stats.cluster_summary(np.unique(clusters, return_inverse=True)[1], values)
+    except MeasurementError as error:
+        return (0, 0.0, 0.0), str(error)
+    return (found.n, found.mean, found.sd), ""

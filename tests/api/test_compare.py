@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pyarrow as pa
 import pytest
 
@@ -157,13 +158,16 @@ def test_recorded_outputs_and_a_mapping_of_data(tmp_path: Path) -> None:
     assert compare(recorded[0], TRUTH, "runs.csv", id="id", target="y").passed
 
 
-def test_a_file_that_holds_no_model_is_a_verdict(tmp_path: Path) -> None:
-    linear(tmp_path / "a.onnx", RIGHT)
-    (tmp_path / "b.onnx").write_bytes(b"no model")
+def test_a_model_that_cannot_run_is_a_verdict(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        linear(tmp_path / f"{name}.onnx", RIGHT)
+    model = onnx.load(str(tmp_path / "b.onnx"))
+    model.graph.node[0].op_type = "NoSuchOperator"
+    onnx.save(model, str(tmp_path / "b.onnx"))
     write_people(tmp_path / "people.csv")
     result = compare("a.onnx", "b.onnx", "people.csv", **PEOPLE)
     assert result.whole.outcome is Outcome.ERROR
-    assert "b.onnx" in result.whole.reason
+    assert "NoSuchOperator" in result.whole.reason
 
 
 @pytest.mark.parametrize(
@@ -174,6 +178,7 @@ def test_a_file_that_holds_no_model_is_a_verdict(tmp_path: Path) -> None:
         ({"id": "persn_id"}, "'person_id'"),
         ({"target": None}, "say with target= which column holds them: person_id, age, hours, sex, income"),
         ({"candidate": "none.onnx"}, "none.onnx"),
+        ({"candidate": "broken.onnx"}, "broken.onnx is not an ONNX model"),
         ({"candidate": {"outputs": "none.csv", "prediction": "y"}}, "none.csv"),
         ({"data": "none.csv"}, "none.csv"),
     ],
@@ -181,6 +186,7 @@ def test_a_file_that_holds_no_model_is_a_verdict(tmp_path: Path) -> None:
 def test_a_wrong_call_over_model_files_is_an_error(tmp_path: Path, change: dict[str, Any], sentence: str) -> None:
     linear(tmp_path / "a.onnx", RIGHT)
     linear(tmp_path / "b.onnx", NEARLY_RIGHT)
+    (tmp_path / "broken.onnx").write_bytes((tmp_path / "a.onnx").read_bytes()[:40])
     write_people(tmp_path / "people.csv")
     arguments: dict[str, Any] = {"original": "a.onnx", "candidate": "b.onnx", "data": "people.csv"} | PEOPLE | change
     with pytest.raises(HarnessError) as caught:

@@ -273,3 +273,10 @@ def test_an_original_at_chance_on_a_few_examples_is_not_called_invalid() -> None
     mostly_wrong = labels([1, 0] + [0, 1] * 4)
     verdict = quality().judge(material(mostly_wrong, mostly_wrong, [1, 0] * 5))[0]
     assert verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def test_the_planner_speaks_of_the_level_of_the_check() -> None:
+    """Without flips 2 points take 133 examples at 90 % and 189 at 95 %: z²(1 − m)/m with z = 1.96."""
+    assert not quality().hopeless(133, None)
+    assert quality(level=0.95).hopeless(188, None)
+    assert not quality(level=0.95).hopeless(189, None)

@@ -19,7 +19,7 @@ def write_sentiment(folder: Path) -> None:
     tokenizer = Tokenizer(
         models.WordLevel({"[PAD]": 0, "[UNK]": 1, **{word: place + 2 for place, word in enumerate(words)}}, unk_token="[UNK]")
     )
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()  # type: ignore[assignment]
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.save(str(folder / "tokenizer.json"))
     embedding = np.zeros((len(words) + 2, 2), dtype=np.float32)
     embedding[2:4, 1] = 1

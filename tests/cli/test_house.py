@@ -78,7 +78,9 @@ def test_only_what_is_old_goes(project: Path, harness: Door) -> None:
     assert entry not in left
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("30d", 2_592_000), ("12h", 43_200), ("90min", 5_400), ("2w", 1_209_600), ("1.5 h", 5_400)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30d", 2_592_000), ("30", 2_592_000), ("12h", 43_200), ("90min", 5_400), ("2w", 1_209_600), ("1.5 h", 5_400)]
+)
 def test_ages(text: str, seconds: float) -> None:
     assert parse_age(text) == seconds
 

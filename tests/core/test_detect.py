@@ -26,6 +26,7 @@ from tests.spec.fakes import SMALL
         "schema : 1\nsuite : x\n",
         "schema: 1\nsuite: [broken\n",
         "schema: 1\nabuot: {{{\nsuite: x\n",
+        "schema: 1\nsuite: x\n\0",
     ],
 )
 def test_suites(tmp_path: Path, text: str) -> None:
@@ -47,7 +48,6 @@ def test_suites(tmp_path: Path, text: str) -> None:
         "schemas: 1\nsuites: x\n",
         "schema:1\nsuite:x\n",
         "schema: 1\n#" + "x" * LOOK_BYTES + "\nsuite: x\n",
-        "schema: 1\nsuite: x\n\0",
         "\"schema': 1\nsuite: x\n",
     ],
 )
@@ -55,6 +55,13 @@ def test_other_peoples_yaml(tmp_path: Path, text: str) -> None:
     path = tmp_path / "s.yaml"
     path.write_text(text, encoding="utf-8")
     assert not is_suite_file(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_taken_for_a_suite_so_that_the_reader_can_refuse_it(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_bytes("\ufeffschema: 1\nsuite: x\n".removeprefix("\ufeff" if encoding == "utf-16" else "").encode(encoding))
+    assert is_suite_file(path)
 
 
 def test_what_is_no_text_file_at_all(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def margin_for_answers(rows: int, smallest: dict[str, int]) -> Margin:
         comment = f"{rows:,} examples can prove no margin worth having: this check only warns, until there are more"
         return Margin("accuracy", "accuracy", _PLACEHOLDER, comment, dict.fromkeys(segments, _PLACEHOLDER), warn_only=True)
     provable = stats.smallest_provable_margin(rows, FLIPS) or 0.0
-    comment = f"{rows:,} examples can prove {provable * 100:.1f}pp when {FLIPS * 100:.0f} % of the answers flip; a smaller margin"
+    comment = f"{rows:,} examples can prove {math.ceil(provable * 1_000 - 1e-9) / 10:.1f}pp when {FLIPS * 100:.0f} % of the answers flip; a smaller margin"
     return Margin("accuracy", "accuracy", whole, f"{comment} would often fail a perfect model", segments)
 
 

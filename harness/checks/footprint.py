@@ -95,6 +95,7 @@ _QUANTITIES = (
     _Quantity("low-precision share", _low_share, _per_cent, "share", minimum="min_low_precision"),
     _Quantity("load time", lambda f: f.load_seconds, _milliseconds, "s", "max_load_time"),
     _Quantity("peak memory", lambda f: f.peak_memory, format_bytes, "B", "max_peak_memory", "min_memory_reduction"),
+    _Quantity("recorded latency (median)", lambda f: f.latency_seconds, _milliseconds, "s"),
 )
 
 
@@ -135,6 +136,9 @@ class FootprintCheck(WholeOnly):
             limit = getattr(self.parameters, limit_name)
             if limit is not None:
                 figures.append(_limited(quantity, limit_name, limit, before, after))
+        unasked = not (quantity.maximum or quantity.minimum or quantity.reduction)
+        if unasked and before is None and after is None:
+            return []
         return figures or [Figure(quantity.name, before, after, quantity.unit)]
 
     def _verdict(self, material: Material, outcome: Outcome, reason: str, figures: tuple[Figure, ...]) -> Verdict:

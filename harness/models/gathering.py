@@ -1,8 +1,9 @@
 """Letting a worker answer batch after batch, and finding the rows that kill it.
 
-Two batches are under way at once: while the worker computes one, the next is already in its pipe. When the worker dies
-or takes too long, it is started again and the rows of that batch are asked one by one; a row that fails twice alone is
-named, and every other row keeps its answer. (What a model merely raises is split inside the worker.)
+Some batches are under way at once: while the worker computes one, the next are already in its pipe. When the worker
+dies, it is started again and asked the halves of that batch, and so on until a single row is left. When it takes too
+long, the rows are asked one by one at once, since every further failure would cost the whole time-out. A row that fails
+twice alone is named, and every other row keeps its answer. (What a model merely raises is split inside the worker.)
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from harness.arrays.outputs import RowStatus
 from harness.errors import ModelError
 from harness.models.answer import Answer, failed
+from harness.models.failures import Failures
 from harness.models.process import WorkerDiedError, WorkerProcess
 from harness.models.protocol import Frame, pack_arrays, pack_batch, unpack_arrays
 from harness.models.serving import TokenTargets
@@ -26,32 +27,22 @@ from harness.models.serving import TokenTargets
 UNDER_WAY = 3
 """Batches sent and not yet answered: one computed, the others on their way."""
 
-MAX_DEATHS = 30
-"""Deaths and time-outs of the worker after which a model is given up."""
-
-MAX_DEATHS_AT_FIRST = 8
-"""The same while not one example has been answered yet: a model that never works should not take hours to say so."""
-
-MAX_FAILED_AT_FIRST = 64
-"""Examples that may fail before any has been answered."""
-
 GRACE = 30.0
 """Seconds beyond the time-out in which a worker must at least begin on a batch it was sent."""
-
-MAX_NAMED = 5
-"""Failing examples named in a message."""
-
-_FAILURES = (RowStatus.RAISED, RowStatus.CRASHED, RowStatus.TIMED_OUT)
 
 
 @dataclass
 class Request:
-    """Some consecutive examples to be answered. `deaths` counts how often they killed the worker, asked alone."""
+    """Some consecutive examples to be answered.
+
+    `deaths` counts how often they killed the worker, asked alone; `part` says that they are a piece of a batch that failed.
+    """
 
     start: int
     batch: pa.RecordBatch
     targets: TokenTargets | None = None
     deaths: int = 0
+    part: bool = False
 
     def frame(self) -> Frame:
         """What is sent to the worker."""
@@ -61,29 +52,32 @@ class Request:
         described, buffers = pack_arrays({"codes": self.targets.codes, "lengths": self.targets.lengths})
         return Frame({**head, "targets": described}, (pack_batch(self.batch), *buffers))
 
-    def singles(self) -> list[Request]:
-        """The same examples one by one."""
-        rows = range(self.batch.num_rows)
-        return [
-            Request(self.start + row, self.batch.slice(row, 1), None if self.targets is None else self.targets.rows(row, row + 1))
-            for row in rows
-        ]
+    def pieces(self, size: int) -> list[Request]:
+        """The same examples, `size` at a time."""
+        rows = self.batch.num_rows
+        return [self._piece(low, min(low + size, rows)) for low in range(0, rows, size)]
+
+    def _piece(self, low: int, high: int) -> Request:
+        targets = None if self.targets is None else self.targets.rows(low, high)
+        return Request(self.start + low, self.batch.slice(low, high - low), targets, part=True)
 
 
 class Gathering:
-    """One model answering one stream of batches. `name_row` turns a row of the data set into words for messages."""
+    """One model answering one stream of batches of a data set of `rows` examples.
 
-    def __init__(self, model: str, start_worker: Callable[[], WorkerProcess], timeout: float, name_row: Callable[[int], str]) -> None:
+    `timeout` is in seconds per batch; `name_row` turns a row of the data set into words for messages.
+    """
+
+    def __init__(
+        self, model: str, start_worker: Callable[[], WorkerProcess], timeout: float, rows: int, name_row: Callable[[int], str]
+    ) -> None:
         self._model = model
         self._start_worker = start_worker
         self._timeout = timeout
         self._name_row = name_row
         self._waiting: deque[Request] = deque()
         self._sent = 0
-        self._deaths = 0
-        self._answered = 0
-        self._failed = 0
-        self._first_failures: list[tuple[int, str]] = []
+        self._failures = Failures(model, rows, name_row)
 
     def answers(self, requests: Iterator[Request]) -> Generator[Answer, None, None]:
         """Answers in row order. `ModelError` when the model cannot run at all, or fails too often."""
@@ -99,7 +93,7 @@ class Gathering:
                     answer = self._blame(trouble)
                     worker = self._fresh_worker()
                 if answer is not None:
-                    self._count(row, answer)
+                    self._failures.count(row, answer)
                     yield answer
         finally:
             worker.close()
@@ -150,13 +144,14 @@ class Gathering:
 
     def _blame(self, trouble: WorkerDiedError | TimeoutError) -> Answer | None:
         """Find out which row did it: the answer of one that failed twice alone, None while it is not known."""
-        self._deaths += 1
         request = self._waiting.popleft()
+        rows = request.batch.num_rows
         timed_out = isinstance(trouble, TimeoutError)
         reason = str(trouble) if timed_out else f"the worker {trouble}"
-        self._give_up_if_hopeless(request.start, reason)
-        if request.batch.num_rows > 1:
-            self._waiting.extendleft(reversed(request.singles()))
+        narrowing = request.part and rows > 1
+        self._failures.worker_failed(request.start, reason, alone=rows == 1, narrowing=narrowing, timed_out=timed_out)
+        if rows > 1:
+            self._waiting.extendleft(reversed(request.pieces(1 if timed_out else (rows + 1) // 2)))
             return None
         request.deaths += 1
         if request.deaths < 2:
@@ -164,33 +159,9 @@ class Gathering:
             return None
         return failed(RowStatus.TIMED_OUT if timed_out else RowStatus.CRASHED, reason)
 
-    def _give_up_if_hopeless(self, row: int, reason: str) -> None:
-        limit = MAX_DEATHS if self._answered else MAX_DEATHS_AT_FIRST
-        if self._deaths >= limit:
-            raise ModelError(
-                f"model {self._model!r} was given up after its worker failed {self._deaths} times, "
-                f"at {self._named() or self._name_row(row)}; the last time {reason}"
-            )
-
-    def _count(self, row: int, answer: Answer) -> None:
-        """Keep book of failures, and give up on a model that fails on everything."""
-        lost = np.flatnonzero(np.isin(answer.status, _FAILURES))
-        self._answered += len(answer) - len(lost)
-        self._failed += len(lost)
-        for place in lost[: MAX_NAMED - len(self._first_failures)]:
-            self._first_failures.append((row + int(place), answer.messages.get(int(place), "")))
-        if not self._answered and self._failed >= MAX_FAILED_AT_FIRST:
-            self.refuse_all_failed()
-
     def refuse_all_failed(self) -> None:
         """Raise `ModelError` when not one of the examples asked so far was answered."""
-        if self._failed and not self._answered:
-            reason = self._first_failures[0][1]
-            raise ModelError(f"model {self._model!r} failed on every one of {self._failed} examples ({self._named()}): {reason}")
-
-    def _named(self) -> str:
-        names = ", ".join(self._name_row(row) for row, _ in self._first_failures)
-        return names + (", …" if self._failed > len(self._first_failures) else "")
+        self._failures.refuse_all_failed()
 
 
 def _read(frame: Frame) -> Answer:

@@ -24,7 +24,7 @@ from harness.models.machine import machine
 from harness.models.parameters import OutputsParameters
 from harness.models.process import WorkerProcess
 from harness.models.recorded import RecordedAdapter
-from harness.models.replay import recorded_peak_memory, replay
+from harness.models.replay import recorded_latency, recorded_peak_memory, replay
 from harness.models.serving import TokenTargets
 from harness.models.weighing import weigh
 from harness.ports.data import Dataset
@@ -67,9 +67,12 @@ class ModelObserver:
             yield from chunks(answers, start, completed, stream.probe)
 
     def footprint(self, model: ModelSpec, root: Path, dataset: Dataset) -> Footprint:
-        """Its weight on disk and in memory, measured in fresh processes. Of a recording: what it says of memory."""
+        """Its weight on disk and in memory, measured in fresh processes. Of a recording: what it says of memory and latency."""
         if isinstance(model.parameters, OutputsParameters):
-            return Footprint(peak_memory=recorded_peak_memory(model.parameters, root, dataset))
+            return Footprint(
+                peak_memory=recorded_peak_memory(model.parameters, root, dataset),
+                latency_seconds=recorded_latency(model.parameters, root, dataset),
+            )
         job = self._job(model, root, dataset)
         return weigh(job, next(_Stream(job, model.timeout, dataset, model.batch_size).requests(0), None), model.timeout)
 
@@ -134,7 +137,7 @@ class _Stream:
             first += batch.num_rows
 
     def _gathering(self) -> Gathering:
-        return Gathering(self._job.name, lambda: WorkerProcess(self._job), self._timeout, self._name_row)
+        return Gathering(self._job.name, lambda: WorkerProcess(self._job), self._timeout, len(self._dataset), self._name_row)
 
     def _name_row(self, row: int) -> str:
         return f"example {self._dataset.ids()[row].as_py()!r}"

@@ -32,9 +32,10 @@ class RecordedAdapter:
         return ()
 
     def identity(self, parameters: OutputsParameters) -> Mapping[str, str]:
-        """Which columns are read."""
+        """Which columns are read. Those of figures only where there are any."""
         columns = parameters.model_dump(include={"id", "prediction", "score", "scores"})
-        return {"columns": json.dumps(columns, sort_keys=True)}
+        figures = parameters.model_dump(include={"latency_ms", "peak_memory"}, exclude_none=True)
+        return {"columns": json.dumps(columns | figures, sort_keys=True)}
 
     def load(self, parameters: OutputsParameters, root: Path) -> Model:
         """There is no model to load: `ModelError`."""

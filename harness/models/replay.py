@@ -68,6 +68,28 @@ def recorded_peak_memory(parameters: OutputsParameters, root: Path, dataset: Dat
         raise ModelError(f"{root / parameters.path}: column {parameters.peak_memory!r}: {error}") from error
 
 
+def recorded_latency(parameters: OutputsParameters, root: Path, dataset: Dataset) -> float | None:
+    """The median recorded latency, seconds; None when there is no such column or nothing in it.
+
+    `ModelError` names the first example whose latency is not a number of milliseconds.
+    """
+    import polars as pl  # noqa: PLC0415  # see harness.models.recording
+
+    if parameters.latency_ms is None:
+        return None
+    texts = as_text(aligned(parameters, root, dataset, (parameters.latency_ms,), lambda _: None)[parameters.latency_ms])
+    present = texts.is_not_null().to_numpy()
+    values = texts.str.strip_chars().cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
+    bad = np.flatnonzero(present & ~(np.isfinite(values) & (values >= 0)))
+    if len(bad):
+        row = int(bad[0])
+        raise ModelError(
+            f"{root / parameters.path}: column {parameters.latency_ms!r} holds {texts[row]!r} for example "
+            f"{dataset.ids()[row].as_py()!r}, which is not a number of milliseconds; leave empty what was not measured"
+        )
+    return float(np.median(values[present])) / 1000 if present.any() else None
+
+
 def _read(
     parameters: OutputsParameters, root: Path, dataset: Dataset, declared: OutputSpec, completed: OutputSpec, warn: Callable[[str], None]
 ) -> Answer:

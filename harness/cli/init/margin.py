@@ -44,8 +44,8 @@ def margin_for_answers(rows: int, smallest: dict[str, int]) -> Margin:
     if whole is None:
         comment = f"{rows:,} examples can prove no margin worth having: this check only warns, until there are more"
         return Margin("accuracy", "accuracy", _PLACEHOLDER, comment, dict.fromkeys(segments, _PLACEHOLDER), warn_only=True)
-    provable = stats.smallest_provable_margin(rows, FLIPS) or 0.0
-    comment = f"{rows:,} examples can prove {math.ceil(provable * 1_000 - 1e-9) / 10:.1f}pp when {FLIPS * 100:.0f} % of the answers flip; a smaller margin"
+    provable = math.ceil((stats.smallest_provable_margin(rows, FLIPS) or 0.0) * 1_000 - 1e-9) / 10
+    comment = f"{rows:,} examples can prove {provable:.1f}pp when {FLIPS * 100:.0f} % of the answers flip; a smaller margin"
     return Margin("accuracy", "accuracy", whole, f"{comment} would often fail a perfect model", segments)
 
 

@@ -257,6 +257,7 @@ def mean_evaluator(
         clusters=clusters,
         relative=relative,
         level=level,
+        cap=info.cap,
     )
 
 
@@ -265,7 +266,7 @@ def reach_of(info: MetricInfo) -> float:
     if info.bounds is not None:
         return info.bounds[1] - info.bounds[0]
     if info.cap is not None:
-        return info.cap
+        return 2 * info.cap
     raise MeasurementError(
         f"{info.name} is unbounded: say by `cap:` how large a difference of one example may count, "
         f"for instance metric: {{{info.name}: {{cap: 10}}}}"

@@ -71,9 +71,8 @@ class OutputsParameters(Parameters):
     """Recorded answers, one row per example: no model is run.
 
     `prediction` is a column of labels (or of values), `score` a column of scores, `scores` one column per label. `id`
-    is the column that holds the ids, by default the one called as in the data set. `latency_ms` (its
-    median counts) and `peak_memory` (in bytes, or `120MB`; its largest counts) are columns with figures measured on the
-    target device.
+    is the column that holds the ids, by default the one called as in the data set. `latency_ms` and `peak_memory` (in
+    bytes, or `120MB`) are figures measured on the target device.
     """
 
     path: Path

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections import deque
 from typing import Any, BinaryIO, cast
 
@@ -26,6 +27,7 @@ LOAD_TIMEOUT = 600.0
 _CHUNK = 1 << 16
 _LONGEST_LINE = 300
 
+_TOKEN = "HARNESS_WORKER"  # environment variable by which what a worker started is recognised
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 # The parent's import path is handed on, so that whatever it found (an editable install, a test's folder) the worker finds.
 _START = "import sys; sys.path += [p for p in sys.argv[2:] if p not in sys.path]; from harness.models.worker import main; main()"
@@ -49,7 +51,8 @@ class WorkerProcess:
 
     def __init__(self, job: Job, *, only_weigh: bool = False) -> None:
         self._name = job.name
-        self._process = _start(job.threads)
+        self._token = uuid.uuid4().hex
+        self._process = _start(job.threads, self._token)
         self._outgoing: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
         self._incoming: queue.SimpleQueue[tuple[float, Frame | None]] = queue.SimpleQueue()
         self._lines: deque[str] = deque(maxlen=20)  # the last ones it printed
@@ -117,7 +120,7 @@ class WorkerProcess:
 
     def close(self) -> None:
         """End the worker and what it started."""
-        _end_tree(self._process)
+        _end_tree(self._process, self._token)
         self._outgoing.put(None)
         self._watcher.join()
         for thread in (self._writer, self._reader, self._listener):
@@ -177,12 +180,9 @@ class WorkerProcess:
             _log.debug("%s: %s", self._name, text)
 
 
-def _end_tree(process: subprocess.Popen[bytes]) -> None:
+def _end_tree(process: subprocess.Popen[bytes], token: str) -> None:
     """Kill the worker, its process group, and what it started that has left the group."""
-    try:
-        started = psutil.Process(process.pid).children(recursive=True)
-    except psutil.Error:
-        started = []
+    started = _children(process.pid) if process.poll() is None else _orphans(token)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     for child in started:
@@ -190,13 +190,31 @@ def _end_tree(process: subprocess.Popen[bytes]) -> None:
             child.kill()
 
 
-def _start(threads: int) -> subprocess.Popen[bytes]:
+def _children(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def _orphans(token: str) -> list[psutil.Process]:
+    """What a worker started that died by itself: nobody's children any more, but they inherited its environment."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get(_TOKEN) == token:
+                found.append(process)
+    return found
+
+
+def _start(threads: int, token: str) -> subprocess.Popen[bytes]:
     environment = {
         **os.environ,
         **dict.fromkeys(_THREAD_VARIABLES, str(threads)),
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
+        _TOKEN: token,
     }
     path = [entry or os.getcwd() for entry in sys.path]
     return subprocess.Popen(

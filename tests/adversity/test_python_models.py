@@ -57,6 +57,10 @@ def hangs_on_7(b):
 def interrupts_on_7(b):
     if seven(b): raise KeyboardInterrupt
     return good(b)
+def abandons_on_7(b):
+    if seven(b):
+        subprocess.Popen(["sleep", "600"], start_new_session=True); os._exit(5)
+    return good(b)
 def nan_on_7(b):
     answers = good(b); answers[np.asarray(b["x"]).astype(int) == 7] = np.nan; return answers
 def infinite_on_7(b):
@@ -83,13 +87,14 @@ ON_SEVEN = {
     "crashes_on_7": r"crashed on 1 example \(r7: the worker was killed by SIGSEGV",
     "hangs_on_7": r"timed out on 1 example \(r7: no answer within 1 s\)",
     "interrupts_on_7": r"(crashed|raised an error) on 1 example \(r7: .*KeyboardInterrupt",
+    "abandons_on_7": r"crashed on 1 example \(r7: the worker ended with exit status 5",
     "nan_on_7": r"gave NaN or Inf on 1 example \(r7: NaN in output",
     "infinite_on_7": r"gave NaN or Inf on 1 example \(r7: infinity in output",
 }
 HOPELESS = {
     "exits": r"failed on every one of \d+ examples \(example 'r0', .*SystemExit: I am leaving",
     "raises": r"failed on every one of \d+ examples \(example 'r0', .*ValueError: bad",
-    "crashes": r"was given up after its worker failed \d+ times, at example 'r0'.*killed by SIGSEGV",
+    "crashes": r"was given up after its worker failed \d+ times.*example 'r0'.*killed by SIGSEGV",
     "generator": r"model 'generator': ",
     "short": r"shape \(15, 2\) for a batch of 16",
     "long": r"shape \(32, 2\) for a batch of 16",

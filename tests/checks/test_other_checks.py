@@ -13,6 +13,7 @@ from harness.arrays.outputs import Outputs
 from harness.checks.agreement import AgreementCheck, AgreementParameters
 from harness.checks.fidelity import fidelity
 from harness.checks.footprint import FootprintCheck, FootprintParameters
+from harness.core.estimate import Figure
 from harness.core.models import OutputSpec, OutputType, Task
 from harness.core.outcome import Outcome
 from harness.errors import MeasurementError
@@ -142,3 +143,13 @@ def test_failed_rows_count_with_the_worst_distance() -> None:
     broken = replace(one, values=np.where(np.arange(500)[:, None] < 300, 0, one.values), status=(np.arange(500) < 300).astype(np.uint8))
     for limits in ({"max_kl": 0.05}, {"min_cosine": 0.9}, {"min_sqnr": 20}):
         assert agreement(**limits).judge(material(one, broken, [0] * 500))[0].outcome is Outcome.FAIL
+
+
+def test_a_recorded_latency_is_shown_without_a_limit_and_only_where_there_is_one() -> None:
+    def shown(original: Footprint, candidate: Footprint) -> list[Figure]:
+        verdict = footprint(max_size="1KB").judge(replace(material(None, None, [1]), footprints=(original, candidate)))[0]
+        assert verdict.outcome is Outcome.PASS
+        return [figure for figure in verdict.figures if "latency" in figure.name]
+
+    assert shown(BIG, SMALL) == []
+    assert shown(BIG, replace(SMALL, latency_seconds=0.25)) == [Figure("recorded latency (median)", None, 0.25, "s")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,6 +19,7 @@ from harness.core.units import Change
 from harness.core.verdict import Verdict
 from harness.errors import MeasurementError
 
+Direction = Literal["higher", "lower"]
 NEAR_ZERO = "the original's value is within 3 standard errors of 0: a margin relative to it means little"
 
 
@@ -24,7 +27,7 @@ def whole(evaluator: ScoreEvaluator, margin: float) -> Table:
     return evaluator.table(Groups.everything(len(evaluator.original)), np.array([margin]))
 
 
-def verdict(evaluator: ScoreEvaluator, margin: float, *, direction="higher", unit="own") -> Verdict:
+def verdict(evaluator: ScoreEvaluator, margin: float, *, direction: Direction = "higher", unit: Literal["own", "%rel"] = "own") -> Verdict:
     rules = Rules("s", "int8", "check", "m", Change(margin, unit), False, direction, OnInconclusive())
     return judge(evaluator, len(evaluator.original), rules, {}, Reader(lambda *_: ()))[0]
 
@@ -199,7 +202,9 @@ def test_the_line_through_the_original_is_that_of_its_mean_for_scores_of_mixed_s
 
 
 @given(st.integers(0, 10_000), st.sampled_from(["higher", "lower"]), st.sampled_from([0.02, 0.5, 2.0]), st.floats(-1.5, 1.5))
-def test_a_relative_interval_is_the_planted_t_of_the_shifted_differences(seed: int, direction: str, margin: float, centre: float) -> None:
+def test_a_relative_interval_is_the_planted_t_of_the_shifted_differences(
+    seed: int, direction: Direction, margin: float, centre: float
+) -> None:
     """By definition, with scores of any sign; the planted example is the worst that scores within the bounds can show."""
     rng = np.random.default_rng(seed)
     original, candidate = rng.uniform(centre - 1, centre + 1, (2, 30))

@@ -11,8 +11,12 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from harness import wiring
 from harness.arrays.outputs import RowStatus
+from harness.core.estimate import Figure
 from harness.core.models import OutputSpec, OutputType, Task
+from harness.core.outcome import Outcome
+from harness.engine.tools import Options
 from harness.errors import ModelError
 from tests.models.fakes import MemoryDataset, gathered, observer, outputs_spec
 
@@ -221,6 +225,62 @@ def test_peak_memory_measured_elsewhere(tmp_path: Path, values: list[str], expec
     assert footprint.peak_memory == expected
     assert footprint.disk_bytes is None
     assert observer().footprint(outputs_spec(path="r.csv", prediction="int8"), tmp_path, dataset).peak_memory is None
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"), [(["12.5", " 10", "40"], 0.0125), (["10", "", "20"], 0.015), (["0", "0", "1e3"], 0.0), (["", "", ""], None)]
+)
+def test_latency_measured_elsewhere_is_the_median_in_seconds(tmp_path: Path, values: list[str], expected: float | None) -> None:
+    dataset = timed(tmp_path, values)
+    assert (
+        observer().footprint(outputs_spec(path="r.csv", prediction="int8", latency_ms="ms"), tmp_path, dataset).latency_seconds == expected
+    )
+    assert observer().footprint(outputs_spec(path="r.csv", prediction="int8"), tmp_path, dataset).latency_seconds is None
+
+
+@pytest.mark.parametrize("value", ["12 ms", "nan", "inf", "-1", "12,5"])
+def test_a_latency_that_is_not_a_number_names_its_example(tmp_path: Path, value: str) -> None:
+    dataset = timed(tmp_path, ["1", f'"{value}"', "x"])
+    with pytest.raises(ModelError, match=f"column 'ms' holds '{value}' for example 'q', which is not a number of milliseconds"):
+        observer().footprint(outputs_spec(path="r.csv", prediction="int8", latency_ms="ms"), tmp_path, dataset)
+
+
+def timed(folder: Path, values: list[str]) -> MemoryDataset:
+    """A recording of p, q and r with the latencies `values`, written in another order than the data's."""
+    lines = [f"{key},a,{value}" for key, value in zip("pqr", values, strict=True)]
+    (folder / "r.csv").write_text("id,int8,ms\n" + "\n".join(reversed(lines)) + "\n")
+    return MemoryDataset({"id": ["p", "q", "r"], "y": ["a", "b", "b"]})
+
+
+SUITE = """\
+schema: 1
+suite: recorded
+original: {outputs: runs.csv, prediction: answer, latency_ms: fp32_ms, peak_memory: memory}
+data: {test: {source: data.csv, id: id, target: label}}
+candidates:
+  int8: {outputs: runs.csv, prediction: answer, latency_ms: int8_ms, peak_memory: memory}
+checks:
+  weight: {kind: footprint, max_peak_memory: 1MB}
+"""
+
+
+def test_a_recorded_suite_shows_the_latency_from_the_recording_and_from_the_store(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "suite.yaml").write_text(SUITE)
+    (tmp_path / "data.csv").write_text("id,label\np,a\nq,b\nr,a\n")
+    (tmp_path / "runs.csv").write_text("id,answer,fp32_ms,int8_ms,memory\np,a,10,4,1KB\nq,b,30,,1KB\nr,a,20,3,2KB\n")
+    suite = wiring.load(tmp_path / "suite.yaml")
+    for gather in (True, False):
+        session = wiring.session(suite, wiring.find_project(suite.path, tmp_path), Options(run_id="test", gather=gather))
+        verdict = session.verdicts("int8", "weight")[0]
+        figures = {figure.name: figure for figure in verdict.figures}
+        assert verdict.outcome is Outcome.PASS
+        assert figures["recorded latency (median)"] == Figure("recorded latency (median)", 0.02, 0.0035, "s")
+    renamed = SUITE.replace("int8_ms", "fp32_ms")
+    (tmp_path / "suite.yaml").write_text(renamed)
+    suite = wiring.load(tmp_path / "suite.yaml")
+    session = wiring.session(suite, wiring.find_project(suite.path, tmp_path), Options(run_id="test"))
+    assert {figure.candidate for figure in session.verdicts("int8", "weight")[0].figures if "latency" in figure.name} == {0.02}
 
 
 def test_the_identity_is_the_content_and_the_columns(tmp_path: Path) -> None:

@@ -77,6 +77,8 @@ class ParquetTable:
         """A few rows, in the order asked for, as Python values."""
         for name in columns:
             self.require(name)
+        if not columns:
+            return [{} for _ in rows]
         firsts = self._first_rows()
         found: dict[int, dict[str, Any]] = {}
         with self._reading() as file:

@@ -246,7 +246,8 @@ class Session:
 
     def _texts(self, data: str) -> Callable[[Sequence[int]], list[str]]:
         dataset = self.dataset(data)
-        columns = [column for spec in self.suite.original.inputs for column in spec.columns]
+        # A model that names no columns (a recording, a function of whole rows) is about all of them.
+        columns = [column for spec in self.suite.original.inputs for column in spec.columns] or list(dataset.columns)
 
         def texts(rows: Sequence[int]) -> list[str]:
             return [" | ".join(str(row[c]) for c in columns) for row in dataset.take(rows, columns)]

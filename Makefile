@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: suites test test-slow check format clean
+# Benchmarks have the machine to themselves: pytest-benchmark measures nothing in parallel processes.
+.PHONY: suites test test-slow bench check format clean
 
 suites: .venv/ready
 	$(BIN)/pytest suites/
@@ -11,7 +12,10 @@ test: .venv/ready
 	$(BIN)/pytest -n 2 -m "not slow"
 
 test-slow: .venv/ready
-	$(BIN)/pytest -n 2 -m slow
+	$(BIN)/pytest -n 2 -m slow --ignore=tests/benchmarks
+
+bench: .venv/ready
+	$(BIN)/pytest -m slow tests/benchmarks
 
 check: .venv/ready
 	$(BIN)/ruff format --check .

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 import xml.etree.ElementTree as ET
@@ -14,6 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+import pytest
+
+from harness.cli import main
 
 LIMIT = 120.0
 """Seconds after which a run counts as hanging."""
@@ -49,7 +53,7 @@ def pytest_run(
     folder: Path, *arguments: str | Path, environ: Mapping[str, str | None] | None = None, limit: float = LIMIT, polite: bool = True
 ) -> Run:
     """`pytest …` as typed in `folder`; the cases by `suite.yaml::candidate::check[segment]`, a broken suite by `suite.yaml`."""
-    junit = folder / f".junit-{uuid.uuid4().hex}.xml"
+    junit = Path(tempfile.gettempdir()) / f"junit-{uuid.uuid4().hex}.xml"
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={junit}", *map(str, arguments)]
     run = _run(command, folder, environ or {}, limit)
     cases = _cases(junit) if junit.exists() else {}
@@ -69,6 +73,25 @@ def harness_run(
     if polite:
         assert_polite(found)
     return found
+
+
+class InProcess:
+    """`harness …` in this process, where nothing is tested that a process of its own would change: it starts in no time."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self._capsys, self._monkeypatch = capsys, monkeypatch
+
+    def __call__(self, folder: Path, *arguments: str) -> Run:
+        self._monkeypatch.chdir(folder)
+        self._capsys.readouterr()
+        began = time.monotonic()
+        with pytest.raises(SystemExit) as stopped:
+            main(list(arguments))
+        said = self._capsys.readouterr()
+        code = stopped.value.code
+        found = Run(code if isinstance(code, int) else 0, said.out, said.err, time.monotonic() - began)
+        assert_polite(found)
+        return found
 
 
 def assert_polite(run: Run) -> None:

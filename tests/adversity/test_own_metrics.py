@@ -12,7 +12,7 @@ from harness.catalogue.entrypoints import load_shielded
 from tests.adversity.door import Run, pytest_run
 from tests.adversity.material import RECORDED, project, result, rows
 
-METRICS = '''
+METRICS = """
 import sys
 import numpy as np
 def ok(predictions, targets): return np.ones(len(targets))
@@ -27,7 +27,7 @@ def spoils(predictions, targets):
     return np.ones(len(targets))
 def whole_nan(predictions, targets): return float("nan")
 def whole_raises(predictions, targets): raise KeyError("x")
-'''
+"""
 WRONG = {
     "raises": r"ERROR: the metric metrics:raises raised ValueError: a b",
     "exits": r"ERROR: the metric metrics:exits raised SystemExit: 3",
@@ -62,8 +62,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (own / "rows.csv").write_text(rows())
         (own / "helper.py").write_text(f"VALUE = {value}\n")
         (own / "scores.py").write_text(
-            "import numpy as np\n"
-            "def mine(predictions, targets):\n    from helper import VALUE\n    return np.full(len(targets), VALUE)\n"
+            "import numpy as np\ndef mine(predictions, targets):\n    from helper import VALUE\n    return np.full(len(targets), VALUE)\n"
         )
         (own / f"{name}.yaml").write_text(head.replace("NAME", name) + check("mine", "scores"))
     return folder
@@ -98,7 +97,9 @@ def test_two_suites_with_modules_of_one_name_get_their_own(folder: Path, run: Ru
 
 
 def test_loading_leaves_no_trace(tmp_path: Path) -> None:
-    (tmp_path / "own_scores_of_this_test.py").write_text("import own_helper_of_this_test as h\ncalls = []\ndef f():\n    calls.append(1)\n    return h.X + len(calls)\n")
+    (tmp_path / "own_scores_of_this_test.py").write_text(
+        "import own_helper_of_this_test as h\ncalls = []\ndef f():\n    calls.append(1)\n    return h.X + len(calls)\n"
+    )
     (tmp_path / "own_helper_of_this_test.py").write_text("X = 40\n")
     path, modules = list(sys.path), set(sys.modules)
     f = load_shielded("own_scores_of_this_test:f", tmp_path)

@@ -14,7 +14,10 @@ def test_five_thousand_columns_and_ids_of_five_thousand_characters(tmp_path: Pat
     folder = project(tmp_path)
     wide = ",".join(f"c{number}" for number in range(5_000))
     ones = ",".join("1" * 5_000)
-    lines = [f"id,group,y,a,b,{wide}", *(f"{'i' * 5_000}{i},g{i % 3},{i % 2},{i % 2},{i % 2 if i else 1 - i % 2},{ones}" for i in range(300))]
+    lines = [
+        f"id,group,y,a,b,{wide}",
+        *(f"{'i' * 5_000}{i},g{i % 3},{i % 2},{i % 2},{i % 2 if i else 1 - i % 2},{ones}" for i in range(300)),
+    ]
     (folder / "suites" / "rows.csv").write_text("\n".join(lines) + "\n")
     suite(folder, "wide")
     run = pytest_run(folder, "suites", limit=60)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize(
     "arguments",
-    [["-c", "pass"], ["-m", "harness.cli", "--help"], ["-c", "from harness import wiring; wiring.registers()"]],
+    [["-c", "pass"], ["-c", "from harness.cli import main; main(['--help'])"], ["-c", "from harness import wiring; wiring.registers()"]],
     ids=["bare interpreter", "harness --help", "wiring"],
 )
 def test_start(benchmark: BenchmarkFixture, arguments: list[str]) -> None:

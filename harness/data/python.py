@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
+import os
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from harness.catalogue.entrypoints import imported_versions
+from harness.core.children import Ended, run_child
 from harness.data.parameters import PythonParameters
 from harness.errors import DataError
 
@@ -37,23 +38,12 @@ class PythonSource:
         with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
             report = Path(scratch) / "report.json"
             command = [sys.executable, "-P", "-m", "harness.data.python_worker", parameters.function, str(root.resolve())]
-            done = subprocess.run(
-                [*command, str(path.resolve()), str(report)],
-                cwd=root,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-                check=False,
-            )
-            if done.returncode:
+            done = run_child([*command, str(path.resolve()), str(report), str(os.getpid())], root)
+            if done.status:
                 raise DataError(f"python source {parameters.function}: {_reason(report, done)}")
 
 
-def _reason(report: Path, done: subprocess.CompletedProcess[str]) -> str:
+def _reason(report: Path, done: Ended) -> str:
     if report.is_file():
         return str(json.loads(report.read_text(encoding="utf-8"))["error"])
-    last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-    how = f"was ended by signal {-done.returncode}" if done.returncode < 0 else f"left with status {done.returncode}"
-    return f"its process {how}: {last[0]}"
+    return f"its process {done.how}"

@@ -1,4 +1,4 @@
-"""The process in which a `python:` source runs: `python -m harness.data.python_worker MODULE:FUNCTION ROOT TARGET REPORT`."""
+"""The process in which a `python:` source runs: `python -m harness.data.python_worker MODULE:FUNCTION ROOT TARGET REPORT PARENT`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from harness.catalogue.entrypoints import load_function
+from harness.core.children import be_killed_with_parent
 from harness.data.records import write_records
 from harness.data.writer import column_of, write_table
 from harness.errors import DataError, HarnessError
@@ -81,4 +82,5 @@ def main(function: str, root: Path, target: Path, report: Path) -> int:
 
 
 if __name__ == "__main__":
+    be_killed_with_parent(int(sys.argv[5]))
     sys.exit(main(sys.argv[1], *map(Path, sys.argv[2:5])))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
 import select
 import signal
-import sys
 import threading
 
-_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of linux/prctl.h
-_CHILD_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
+from harness.core.children import be_killed_with_parent
 
 
 def take_streams() -> tuple[int, int]:
@@ -35,17 +32,6 @@ def die_with_parent(parent: int, requests: int) -> None:
     """
     be_killed_with_parent(parent)
     threading.Thread(target=_watch, args=(requests,), daemon=True, name="parent-watch").start()
-
-
-def be_killed_with_parent(parent: int) -> None:
-    """Let the kernel end this process with `parent`, where it can, and keep what this process starts within reach of its parent."""
-    if sys.platform == "linux":
-        prctl = ctypes.CDLL(None, use_errno=True).prctl
-        prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-        # Processes that the model starts and lets go stay this one's children, so that they can be ended with it.
-        prctl(_CHILD_SUBREAPER, 1)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def _watch(requests: int) -> None:

@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 from harness.compress.maker import FileMaker
+from harness.core.children import be_killed_with_parent
 from harness.core.models import ModelSpec
 from harness.core.suite import Suite
 from harness.errors import HarnessError
-from harness.models.guard import be_killed_with_parent
 from harness.wiring.making import file_maker
 from harness.wiring.project import Project
 from harness.wiring.sessions import load

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from harness.compress.export import OnnxExport
 from harness.compress.maker import FileMaker
+from harness.core.children import Ended, run_child
 from harness.core.models import ModelSpec
 from harness.core.suite import Suite
 from harness.data.opener import DataOpener
@@ -52,11 +51,9 @@ class SubprocessMaker:
             str(self.project.root),
             str(os.getpid()),
         ]
-        done = subprocess.run(
-            command, capture_output=True, encoding="utf-8", errors="replace", stdin=subprocess.DEVNULL, check=False, cwd=self.suite.root
-        )
+        done = run_child(command, self.suite.root)
         found = self.files.find(model, source)
-        if done.returncode == 0 and found is not None:
+        if done.status == 0 and found is not None:
             return found
         raise ModelError(f"{self.suite.name}: candidate {model.name} could not be made: {_reason(done)}")
 
@@ -111,15 +108,13 @@ def _torch_module(model: ModelSpec, root: Path) -> Any:
     return build(model.parameters, root, root / model.parameters.weights).eval()
 
 
-def _reason(done: subprocess.CompletedProcess[str]) -> str:
+def _reason(done: Ended) -> str:
     """The sentence the child gave, or what it last said when it died."""
-    for line in reversed(done.stdout.splitlines()):
+    for line in reversed(done.out.splitlines()):
         try:
             found = json.loads(line)
         except ValueError:
             continue
         if isinstance(found, dict) and "error" in found:
             return str(found["error"])
-    last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-    how = f"was killed by {signal.Signals(-done.returncode).name}" if done.returncode < 0 else f"ended with status {done.returncode}"
-    return f"its process {how}: {last}"
+    return f"its process {done.how}"

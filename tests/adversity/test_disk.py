@@ -1,4 +1,5 @@
-"""Disks that are full, folders that are files, and files that are not what was written: noticed, said, and mended where that is possible."""
+"""Disks that are full, folders that are files, and files that are not what was written: noticed, said, and mended
+where that is possible."""
 
 from __future__ import annotations
 

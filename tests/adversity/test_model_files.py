@@ -1,4 +1,5 @@
-"""Model files that are missing, broken or another model's: the candidate is an ERROR, the original makes it INVALID, the others are judged."""
+"""Model files that are missing, broken or another model's: the candidate is an ERROR, the original makes it INVALID,
+the others are judged."""
 
 from __future__ import annotations
 

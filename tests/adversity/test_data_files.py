@@ -19,6 +19,13 @@ def prints():
     print("x" * 3_000_000)
     print("y" * 3_000_000, file=sys.stderr)
     return {"id": [f"r{i}" for i in range(300)], "group": ["g"] * 300, "y": [str(i % 2) for i in range(300)]}
+def starts():
+    import subprocess
+    subprocess.Popen(["sleep", "600"])
+    if os.fork() == 0:
+        import time
+        time.sleep(600)
+    return prints()
 def nothing(): pass
 def exits(): sys.exit(3)
 def crashes(): os.kill(os.getpid(), signal.SIGSEGV)
@@ -84,8 +91,8 @@ COLLECTED: dict[str, tuple[str, str]] = {
     "npz": ("broken.npz", "is not an npz file"),
     "python-raises": ("{python: 'src:raises'}", r"raised ValueError: no way at \S+src.py:3"),
     "python-nothing": ("{python: 'src:nothing'}", "returned NoneType; expected"),
-    "python-exits": ("{python: 'src:exits'}", "left with status 3"),
-    "python-crashes": ("{python: 'src:crashes'}", "ended by signal 11"),
+    "python-exits": ("{python: 'src:exits'}", "its process ended with status 3: it said nothing"),
+    "python-crashes": ("{python: 'src:crashes'}", "its process was killed by SIGSEGV"),
     "python-not-rows": ("{python: 'src:not_rows'}", "row 2 is int, not a dict"),
 }
 """Known when the suite is collected: (source, sentence)."""
@@ -125,6 +132,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data_suite(folder, "with-utf16", "{path: utf16.csv, encoding: utf-16}")
     data_suite(folder, "with-unpacked", "unpacked.csv.gz")
     data_suite(folder, "with-prints", "{python: 'src:prints'}")
+    data_suite(folder, "with-starts", "{python: 'src:starts'}")
     data_suite(folder, "parted", "rows.csv", "parted.csv")
     suite(folder, "parted-original", RECORDED, ("original: {outputs: rows.csv", "original: {outputs: parted.csv"))
     regression = "output: {type: values, task: regression}"
@@ -162,7 +170,7 @@ def test_what_judging_finds_is_an_error_and_not_a_failure(run: Run, name: str) -
     assert run.cases[f"{name}.yaml::c::accuracy[group:g0]"].outcome == "error"
 
 
-@pytest.mark.parametrize("name", ["rows", "one-class", "utf16", "unpacked", "prints"])
+@pytest.mark.parametrize("name", ["rows", "one-class", "utf16", "unpacked", "prints", "starts"])
 def test_odd_but_sound_data_is_judged(folder: Path, run: Run, name: str) -> None:
     assert run.cases[f"with-{name}.yaml::c::accuracy"].outcome == "passed"
     assert outcomes(folder, f"with-{name}")["c::accuracy"] == "PASS"

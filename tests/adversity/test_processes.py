@@ -18,10 +18,12 @@ from tests.adversity.door import Run as Finished
 from tests.adversity.material import MODELS, RECORDED, models, outcomes, project, result, suite
 
 STEPS = """
-import os, sys, time
+import os, subprocess, sys, time
 import numpy as np
 def features(age, hours):
     flag = os.environ.get("SLOW_MAKING")
+    if "make_candidate" in sys.argv[0]:
+        subprocess.Popen(["sleep", "600"])
     if flag and "make_candidate" in sys.argv[0]:
         open(flag, "a").close()
         time.sleep(60)
@@ -108,7 +110,8 @@ def test_ctrl_c_while_a_candidate_is_made(making: Path) -> None:
     assert pytest_run(making, "suites").status == 0
 
 
-def test_a_data_source_that_is_interrupted_is_asked_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_ends_while_a_data_source_works(tmp_path: Path, how: signal.Signals) -> None:
     folder = project(tmp_path)
     flag = tmp_path / "flag"
     (folder / "suites" / "src.py").write_text(
@@ -120,8 +123,8 @@ def test_a_data_source_that_is_interrupted_is_asked_again(tmp_path: Path) -> Non
     suite(folder, "slow", RECORDED, ("source: rows.csv", "source: {python: 'src:rows'}"))
     running = Running(folder, SLOW_ROWS=str(flag))
     running.wait_for(flag)
-    os.killpg(running.process.pid, signal.SIGINT)
-    assert running.finish().status == pytest.ExitCode.INTERRUPTED
+    os.killpg(running.process.pid, how)
+    assert running.finish().status in (pytest.ExitCode.INTERRUPTED, -signal.SIGKILL)
     assert pytest_run(folder, "suites").status == 0
     assert not list((folder / ".harness" / "data").glob("*.making"))
 

@@ -22,8 +22,8 @@ import os, subprocess, sys, time
 import numpy as np
 def features(age, hours):
     flag = os.environ.get("SLOW_MAKING")
-    if "make_candidate" in sys.argv[0]:
-        subprocess.Popen(["sleep", "600"])
+    if "make_candidate" in sys.argv[0] and not flag:
+        subprocess.Popen(["sleep", "600"])  # ends with the process that makes; only a kill -9 of the run itself would leave it
     if flag and "make_candidate" in sys.argv[0]:
         open(flag, "a").close()
         time.sleep(60)

@@ -27,7 +27,9 @@ from harness.stats.power import (
     smallest_provable_margin,
 )
 from harness.stats.proportions import clopper_pearson_lower, clopper_pearson_upper, wilson_interval
+from harness.stats.quantile_limits import fewest_for_upper_limit, quantile_lower_limit, quantile_upper_limit
 from harness.stats.ratio import nam_blackwelder_interval, nam_blackwelder_p_harm
+from harness.stats.rounds import FEWEST_ROUNDS, RoundRatio, Trend, provable_factor, proving_power, round_ratio, rounds_needed, trend
 from harness.stats.sample_size import can_ever_pass, needed_to_pass, needs_more, required_n, smallest_detectable_drop
 from harness.stats.score_planner import needs_more_scores, required_n_paired, smallest_provable_margin_scores
 from harness.stats.tango import tango_interval, tango_p_harm, tango_score
@@ -36,6 +38,7 @@ from harness.stats.verdicts import Finding, SegmentVerdicts, describe_change, ju
 
 __all__ = [
     "FEWEST_CLUSTERS",
+    "FEWEST_ROUNDS",
     "BcaResult",
     "Chances",
     "ClusterSummary",
@@ -44,7 +47,9 @@ __all__ = [
     "HolmResult",
     "Interval",
     "PairedAuroc",
+    "RoundRatio",
     "SegmentVerdicts",
+    "Trend",
     "bca",
     "bootstrap_p_harm",
     "can_ever_pass",
@@ -57,6 +62,7 @@ __all__ = [
     "delong",
     "describe_change",
     "detection_power",
+    "fewest_for_upper_limit",
     "holm",
     "judge_families",
     "judge_segments",
@@ -73,8 +79,14 @@ __all__ = [
     "planted_t_interval",
     "planted_t_p_harm",
     "power_binary",
+    "provable_factor",
+    "proving_power",
+    "quantile_lower_limit",
+    "quantile_upper_limit",
     "required_n",
     "required_n_paired",
+    "round_ratio",
+    "rounds_needed",
     "smallest_detectable_drop",
     "smallest_provable_margin",
     "smallest_provable_margin_scores",
@@ -83,6 +95,7 @@ __all__ = [
     "tango_p_harm",
     "tango_score",
     "tolerated_drop",
+    "trend",
     "two_key_p",
     "two_key_p_scores",
     "wilson_interval",

@@ -74,3 +74,13 @@ def binomial_pmf(k: Array, n: Number, p: Number) -> Floats:
     k = np.asarray(k, dtype=np.float64)
     choose = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
     return np.asarray(np.exp(choose + special.xlogy(k, p) + special.xlog1py(n - k, -p)))
+
+
+def noncentral_t_cdf(df: Number, shift: Number, t: Number) -> Any:
+    """P(T ≤ t) of the noncentral t distribution with noncentrality `shift`."""
+    return _special().nctdtr(df, shift, t)
+
+
+def noncentral_t_shift(df: Number, p: Number, t: Number) -> Any:
+    """The noncentrality at which P(T ≤ t) = p."""
+    return _special().nctdtrinc(df, p, t)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,14 +12,13 @@ import numpy as np
 from harness.arrays.footprint import Footprint
 from harness.catalogue import Kinds
 from harness.core.models import ModelSpec, OutputSpec, Task
-from harness.errors import ModelError
 from harness.models.answer import Answer
 from harness.models.chunks import chunks
-from harness.models.columns import nearest
 from harness.models.completion import completed_output, declared_output
+from harness.models.dataset_job import dataset_job, needed_columns
 from harness.models.gathering import Gathering, Request
 from harness.models.identity import fingerprint
-from harness.models.job import Job, job_for
+from harness.models.job import Job
 from harness.models.machine import machine
 from harness.models.parameters import OutputsParameters
 from harness.models.process import WorkerProcess
@@ -80,17 +79,7 @@ class ModelObserver:
         return self._kinds.get(model.kind).implementation
 
     def _job(self, model: ModelSpec, root: Path, dataset: Dataset) -> Job:
-        adapter = self._adapter(model)
-        _check_columns(model, dataset)
-        adapter.files(model.parameters, root)
-        return job_for(
-            model,
-            root,
-            adapter,
-            declared=declared_output(model),
-            completed=completed_output(model, dataset),
-            columns=tuple(dataset.columns),
-        )
+        return dataset_job(model, root, self._adapter(model), dataset)
 
 
 class _Stream:
@@ -101,7 +90,7 @@ class _Stream:
         self._timeout = timeout
         self._dataset = dataset
         self._size = size
-        self._columns = _needed(job, dataset)
+        self._columns = needed_columns(job, dataset)
 
     def answers(self, start: int) -> Generator[Answer, None, None]:
         """Answers from row `start` on."""
@@ -141,19 +130,3 @@ class _Stream:
 
     def _name_row(self, row: int) -> str:
         return f"example {self._dataset.ids()[row].as_py()!r}"
-
-
-def _needed(job: Job, dataset: Dataset) -> Sequence[str]:
-    """Columns the inputs are made from; all of them for a python model that says nothing."""
-    named = dict.fromkeys(column for spec in job.inputs for column in spec.columns)
-    return tuple(named) or tuple(dataset.columns)
-
-
-def _check_columns(model: ModelSpec, dataset: Dataset) -> None:
-    for spec in model.inputs:
-        for column in spec.columns:
-            if column not in dataset.columns:
-                raise ModelError(
-                    f"model {model.name!r}: input {spec.tensor!r} is made from column {column!r}, which the data {dataset.name!r} "
-                    f"does not have; {nearest(column, dataset.columns)}"
-                )

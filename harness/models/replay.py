@@ -69,7 +69,13 @@ def recorded_peak_memory(parameters: OutputsParameters, root: Path, dataset: Dat
 
 
 def recorded_latency(parameters: OutputsParameters, root: Path, dataset: Dataset) -> float | None:
-    """The median recorded latency, seconds; None when there is no such column or nothing in it.
+    """The median recorded latency, seconds; None when there is no such column or nothing in it."""
+    found = recorded_latencies(parameters, root, dataset)
+    return None if found is None else float(np.median(found))
+
+
+def recorded_latencies(parameters: OutputsParameters, root: Path, dataset: Dataset) -> NDArray[np.float64] | None:
+    """Every recorded latency, seconds; None when there is no such column or nothing in it.
 
     `ModelError` names the first example whose latency is not a number of milliseconds.
     """
@@ -87,7 +93,7 @@ def recorded_latency(parameters: OutputsParameters, root: Path, dataset: Dataset
             f"{root / parameters.path}: column {parameters.latency_ms!r} holds {texts[row]!r} for example "
             f"{dataset.ids()[row].as_py()!r}, which is not a number of milliseconds; leave empty what was not measured"
         )
-    return float(np.median(values[present])) / 1000 if present.any() else None
+    return np.asarray(values[present] / 1000, np.float64) if present.any() else None
 
 
 def _read(

@@ -21,6 +21,7 @@ from harness.models.interpretation import Interpretation
 from harness.models.job import Job
 from harness.models.memory import PeakMemory
 from harness.models.preparation import Preparation
+from harness.models.stopwatch import Stopwatch
 from harness.models.tokens import token_answer
 from harness.ports.model import Model, Tensor
 
@@ -53,6 +54,7 @@ class Server:
         if not job.inputs and not getattr(job.adapter, "takes_columns", False):
             raise ModelError(_no_input(self._model, job.columns))
         self._interpret = Interpretation(job.declared, job.completed) if job.declared and job.completed else None
+        self.stopwatch = Stopwatch(self._prepare, self._model.predict)
 
     def memory(self) -> int:
         """Growth of the peak resident set since before the model was loaded, bytes."""

@@ -3,9 +3,10 @@
 Requests and replies are `protocol` frames:
 
 ========  ==================================================================================
-request   ``job`` (first), ``predict``, ``memory``, ``weights``
+request   ``job`` (first), ``predict``, ``memory``, ``weights``, ``stage``, ``time``
 reply     ``ready`` or ``unusable`` (to ``job``); ``begin`` and then ``answer`` or ``wrong``
-          (to ``predict``); ``memory``, ``weights``
+          (to ``predict``); ``memory``, ``weights``; ``staged`` or ``unusable`` (to ``stage``);
+          ``timed`` or ``unusable`` (to ``time``)
 ========  ==================================================================================
 """
 
@@ -67,6 +68,8 @@ def _reply(request: Frame, job: Job, server: Server | None, replies: int) -> Fra
     assert server is not None
     if request.kind == "memory":
         return Frame({"is": "memory", "bytes": server.memory()})
+    if request.kind in ("stage", "time"):
+        return _timing(request, server)
     index = request.head["index"]
     try:
         batch, targets = unpack_batch(request.buffers[0]), _targets(request)
@@ -76,6 +79,20 @@ def _reply(request: Frame, job: Job, server: Server | None, replies: int) -> Fra
     except HarnessError as error:
         return Frame({"is": "wrong", "index": index, "row": None, "message": str(error)})
     return _answered(index, answer)
+
+
+def _timing(request: Frame, server: Server) -> Frame:
+    try:
+        if request.kind == "stage":
+            server.stopwatch.stage(unpack_batch(request.buffers[0]))
+            return Frame({"is": "staged"})
+        durations = server.stopwatch.time(request.head["calls"], request.head["first"], request.head["settle"])
+    except (RowError, HarnessError) as error:
+        return Frame({"is": "unusable", "message": str(error)})
+    except (Exception, SystemExit) as error:
+        return Frame({"is": "unusable", "message": f"it cannot be timed: {sentence(error)}"})
+    described, buffers = pack_arrays({"durations": durations})
+    return Frame({"is": "timed", "arrays": described}, buffers)
 
 
 def _targets(request: Frame) -> TokenTargets | None:

@@ -12,6 +12,8 @@ from harness.checks.agreement import AgreementCheck, AgreementParameters
 from harness.checks.check import Check
 from harness.checks.drift import DriftCheck, DriftParameters
 from harness.checks.footprint import FootprintCheck, FootprintParameters
+from harness.checks.latency import LatencyCheck
+from harness.checks.latency_parameters import LatencyParameters
 from harness.checks.quality import QualityCheck, QualityParameters
 from harness.core.suite import CheckSpec
 from harness.errors import UsageError
@@ -45,6 +47,10 @@ def _footprint(name: str, parameters: Any, _context: CheckContext) -> Check:
     return FootprintCheck(name, parameters)
 
 
+def _latency(name: str, parameters: Any, _context: CheckContext) -> Check:
+    return LatencyCheck(name, parameters)
+
+
 def _drift(name: str, parameters: DriftParameters, context: CheckContext) -> Check:
     followed = context.checks.get(parameters.check)
     if followed is None or followed.kind != "quality":
@@ -63,6 +69,7 @@ CHECKS: tuple[Kind[CheckFactory], ...] = (
     Kind("quality", QualityParameters, _quality),
     Kind("agreement", AgreementParameters, _agreement),
     Kind("footprint", FootprintParameters, _footprint),
+    Kind("latency", LatencyParameters, _latency),
     Kind("drift", DriftParameters, _drift),
 )
 

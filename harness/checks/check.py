@@ -7,18 +7,20 @@ from typing import Protocol
 
 from harness.checks.material import Material
 from harness.core.segment import SegmentRule
+from harness.core.timing import TimingPlan
 from harness.core.verdict import Verdict
 
 
 @dataclass(frozen=True)
 class Needs:
-    """Which evidence a check reads. `targets`: the true answers; `clean`: both models' outputs."""
+    """Which evidence a check reads. `targets`: the true answers; `clean`: both models' outputs; `timing`: how long requests take."""
 
     clean: bool = False
     targets: bool = False
     footprint: bool = False
     noise: bool = False
     baseline: bool = False
+    timing: TimingPlan | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from harness.catalogue import Parameters
 from harness.catalogue.parameters import BytesField, ChangeField, SecondsField, ShareField
 from harness.checks.check import Needs, WholeOnly
 from harness.checks.material import Material
-from harness.core.estimate import Figure
+from harness.core.estimate import DISK_BYTES, Figure
 from harness.core.outcome import Outcome
 from harness.core.units import Change, format_bytes
 from harness.core.verdict import Verdict
@@ -68,6 +68,7 @@ class _Quantity:
     maximum: str = ""
     reduction: str = ""
     minimum: str = ""
+    key: str = ""
 
 
 def _count(value: float) -> str:
@@ -88,7 +89,7 @@ def _low_share(footprint: Footprint) -> float | None:
 
 
 _QUANTITIES = (
-    _Quantity("size on disk", lambda f: f.disk_bytes, format_bytes, "B", "max_size", "min_size_reduction"),
+    _Quantity("size on disk", lambda f: f.disk_bytes, format_bytes, "B", "max_size", "min_size_reduction", key=DISK_BYTES),
     _Quantity("gzip size", lambda f: f.gzip_bytes, format_bytes, "B", "max_gzip_size", "min_gzip_reduction"),
     _Quantity("parameters", lambda f: f.weights.parameters if f.weights else None, _count, "", "max_parameters"),
     _Quantity("non-zero parameters", lambda f: f.weights.non_zero if f.weights else None, _count, "", "max_nonzero_parameters"),
@@ -139,7 +140,7 @@ class FootprintCheck(WholeOnly):
         unasked = not (quantity.maximum or quantity.minimum or quantity.reduction)
         if unasked and before is None and after is None:
             return []
-        return figures or [Figure(quantity.name, before, after, quantity.unit)]
+        return figures or [Figure(quantity.name, before, after, quantity.unit, quantity=quantity.key)]
 
     def _verdict(self, material: Material, outcome: Outcome, reason: str, figures: tuple[Figure, ...]) -> Verdict:
         return Verdict(
@@ -159,17 +160,17 @@ def _limited(quantity: _Quantity, limit_name: str, limit: object, before: float 
     if isinstance(limit, Change):
         text = f"at least {limit.amount * 100:.4g} % less"
         if before is None or after is None or before <= 0:
-            return Figure(quantity.name, before, after, quantity.unit, text)
+            return Figure(quantity.name, before, after, quantity.unit, text, quantity=quantity.key)
         reduction = 1 - after / before
         met = after <= before * (1 - limit.amount) * (1 + 1e-9)
         moved = f"{abs(reduction):.1%} {'smaller' if reduction >= 0 else 'larger'}"
         note = f"{quantity.name} {quantity.write(before)} → {quantity.write(after)}, {moved} ({'' if met else 'not '}{text})"
-        return Figure(quantity.name, before, after, quantity.unit, text, met, note=note)
+        return Figure(quantity.name, before, after, quantity.unit, text, met, note=note, quantity=quantity.key)
     assert isinstance(limit, (int, float))
     at_most = limit_name.startswith("max_")
     text = f"{'at most' if at_most else 'at least'} {quantity.write(limit)}"
     if after is None:
-        return Figure(quantity.name, before, after, quantity.unit, text)
+        return Figure(quantity.name, before, after, quantity.unit, text, quantity=quantity.key)
     met = after <= limit if at_most else after >= limit
     note = f"{quantity.name} {quantity.write(after)} ({'' if met else 'not '}{text})"
-    return Figure(quantity.name, before, after, quantity.unit, text, met, note=note)
+    return Figure(quantity.name, before, after, quantity.unit, text, met, note=note, quantity=quantity.key)

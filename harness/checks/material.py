@@ -14,6 +14,7 @@ from harness.arrays.footprint import Footprint
 from harness.arrays.outputs import Outputs
 from harness.arrays.segmentation import Segmentation
 from harness.arrays.targets import Targets
+from harness.arrays.timing import Latency
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Material:
     outputs: Outputs | None = None
     noise: Outputs | None = None
     footprints: tuple[Footprint, Footprint] | None = None
+    latency: Latency | None = None
     baseline: Baseline | None = None
     without_original: bool = False
     original_name: str = "original"

@@ -33,14 +33,16 @@ class Task:
 class Cost:
     """What a run would cost.
 
-    `recorded` are the models that are not run, `measured` those whose weight and speed of loading are measured, `made` the
-    candidates that `compress:` makes, whose evidence is counted as if there were none.
+    `recorded` are the models that are not run, `measured` those whose weight and speed of loading are measured, `timed` those
+    that are timed beside the original, `made` the candidates that `compress:` makes, whose evidence is counted as if there were
+    none.
     """
 
     tasks: tuple[Task, ...]
     measured: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
     recorded: tuple[str, ...] = ()
+    timed: tuple[str, ...] = ()
 
     @property
     def calls(self) -> int:
@@ -64,6 +66,8 @@ class Cost:
             lines.append(f"made by compress:, counted as if nothing of them were stored: {', '.join(self.made)}")
         if self.measured:
             lines.append(f"weighed in fresh processes: {', '.join(self.measured)}")
+        if self.timed:
+            lines.append(f"timed with the machine to itself, unless that is stored: {', '.join(self.timed)}")
         return lines
 
     def document(self) -> dict[str, Any]:
@@ -72,6 +76,7 @@ class Cost:
             "model_calls": self.calls,
             "tasks": [asdict(task) for task in self.tasks],
             "weighed": list(self.measured),
+            "timed": list(self.timed),
             "made": list(self.made),
         }
 
@@ -82,6 +87,7 @@ def cost_of(session: Session, candidates: Sequence[str], cache: Path) -> Cost:
     models = [session.suite.original, *(model for model in session.suite.candidates if model.name in candidates)]
     tasks: dict[tuple[str, str, str], Task] = {}
     measured: dict[str, None] = {}
+    timed: dict[str, None] = {}
     for spec in session.suite.checks:
         needs, data = session.checks[spec.name].needs(), spec.data
         rows = session.index(spec.name).rows
@@ -90,11 +96,13 @@ def cost_of(session: Session, candidates: Sequence[str], cache: Path) -> Cost:
                 tasks[model.name, data, "clean"] = _task(session, model, data, "clean", rows, stored)
             if needs.footprint and model.kind != _RECORDED:
                 measured[model.name] = None
+            if needs.timing is not None and model.kind != _RECORDED:
+                timed[model.name] = None
         if needs.noise and models[0].kind != _RECORDED:
             tasks["original", data, _REPEAT] = _task(session, models[0], data, _REPEAT, min(rows, NOISE_ROWS), stored)
     made = tuple(model.name for model in models if model.steps)
     recorded = tuple(model.name for model in models if model.kind == _RECORDED)
-    return Cost(tuple(tasks.values()), tuple(measured), made, recorded)
+    return Cost(tuple(tasks.values()), tuple(measured), made, recorded, tuple(timed))
 
 
 def _task(session: Session, model: ModelSpec, data: str, condition: str, rows: int, stored: dict[tuple[str, str, str], int]) -> Task:

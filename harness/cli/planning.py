@@ -16,6 +16,7 @@ from harness.cli.ending import sentence_of
 from harness.cli.finding import candidates_in, find_suites
 from harness.core.suite import Suite
 from harness.engine.items import Item
+from harness.engine.latency_planning import provable_latency
 from harness.engine.planning import underpowered
 from harness.engine.tools import Options
 from harness.errors import HarnessError
@@ -27,7 +28,7 @@ _COLUMNS = ("check", "judged", ">examples", ">margin", ">power", ">provable", ">
 class Plan:
     """What is known of one suite before it runs. `skipped` is why it cannot run here; then there is nothing else.
 
-    `errors` are the models whose files are not there.
+    `errors` are the models whose files are not there; `speed` says what margins on latency can be proved.
     """
 
     suite: Suite
@@ -35,6 +36,12 @@ class Plan:
     cost: Cost | None = None
     skipped: str | None = None
     errors: tuple[str, ...] = ()
+    speed: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> list[str]:
+        """What the data and the rounds cannot prove, or can."""
+        return [*underpowered(self.items), *self.speed]
 
 
 def plan_suites(paths: Sequence[Path], candidates: Sequence[str], *, every_segment: bool, as_json: bool) -> int:
@@ -61,7 +68,8 @@ def _plan(suite: Suite, candidates: tuple[str, ...]) -> Plan:
     items = session.items(candidates)
     # What can be proved does not depend on the candidate: each question is shown once.
     questions = {(item.check, item.segment.label if item.segment else ""): item for item in items}
-    return Plan(suite, tuple(questions.values()), cost_of(session, candidates, project.cache), errors=_missing_files(suite, candidates))
+    cost, speed = cost_of(session, candidates, project.cache), tuple(provable_latency(session))
+    return Plan(suite, tuple(questions.values()), cost, errors=_missing_files(suite, candidates), speed=speed)
 
 
 def _missing_files(suite: Suite, candidates: Sequence[str]) -> tuple[str, ...]:
@@ -83,7 +91,7 @@ def _show(plan: Plan, *, every_segment: bool) -> None:
         return
     rows = [row for spec in suite.checks for row in _rows([item for item in plan.items if item.check == spec.name], every_segment)]
     draw(plain_table(_COLUMNS, rows, f"suite {suite.name}"))
-    for line in underpowered(plan.items):
+    for line in plan.notes:
         say(f"note: {line.partition(': ')[2]}")
     if plan.cost is not None:
         for line in plan.cost.lines():
@@ -146,7 +154,7 @@ def _document(plan: Plan) -> dict[str, Any]:
         "skipped": plan.skipped,
         "errors": list(plan.errors),
         "items": [_item(item) for item in plan.items],
-        "notes": underpowered(plan.items),
+        "notes": plan.notes,
         "cost": None if plan.cost is None else plan.cost.document(),
     }
 

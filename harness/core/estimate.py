@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+DISK_BYTES = "disk_bytes"
+MEDIAN_RATIO = "median_ratio"
+"""Quantities of figures that the report looks for: bytes on disk, and the candidate's median latency / the original's."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -19,7 +23,8 @@ class Estimate:
 class Figure:
     """One measured quantity of a check that has several, with its limit.
 
-    `met` is None when there is no limit on it, or when it could not be measured (`candidate` None).
+    `met` is None when there is no limit on it, or when it could not be measured (`candidate` None). `quantity` is a name
+    that does not change with the words: `disk_bytes`, `median_ratio`; empty for quantities nobody looks for.
     """
 
     name: str
@@ -31,3 +36,4 @@ class Figure:
     low: float | None = None
     high: float | None = None
     note: str = ""
+    quantity: str = ""

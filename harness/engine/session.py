@@ -11,6 +11,7 @@ from functools import cached_property
 from harness.arrays.baseline import Baseline
 from harness.arrays.footprint import Footprint
 from harness.arrays.outputs import Outputs
+from harness.arrays.timing import Timings
 from harness.checks.check import Check
 from harness.checks.material import Examples, Material
 from harness.core.models import ModelSpec
@@ -18,10 +19,12 @@ from harness.core.outcome import Outcome
 from harness.core.run import SuiteRecord, quiet_warnings
 from harness.core.segment import Segment
 from harness.core.suite import CheckSpec, DataSpec, Suite
+from harness.core.timing import InputSize
 from harness.core.verdict import Verdict
 from harness.engine import expect
 from harness.engine.gather import Gatherer
 from harness.engine.items import Item, items_of
+from harness.engine.timing import Clock
 from harness.engine.tools import Edges, Options, Tools
 from harness.errors import HarnessError, MeasurementError, ModelError, StoreError, UsageError
 from harness.ports.compress import Artefact
@@ -169,6 +172,14 @@ class Session:
         """A model's weight from the store; `StoreError` when it was not measured. Runs nothing."""
         return self._resting.footprint(self.resolve(model, make=False), self.dataset(data))
 
+    def stored_noise(self, check: str) -> list[tuple[InputSize, Timings | None]]:
+        """Per input size of a check of speed the original against itself; None where that is not stored. Runs nothing."""
+        plan, data, original = self.checks[check].needs().timing, self._spec(check).data, self.suite.original
+        if plan is None or self.tools.timer.is_recorded(original):
+            return []
+        clock = Clock(self._resting, self.dataset(data), plan, check)
+        return [(size, clock.noise(original, size)) for size in plan.sizes]
+
     @cached_property
     def _resting(self) -> Gatherer:
         """Reads what is stored and gathers nothing."""
@@ -180,7 +191,7 @@ class Session:
         model, original = self.suite.model(candidate), self.suite.original
         examples = self.examples(spec.data)
         without = self.options.without_original
-        before = after = noise = footprints = None
+        before = after = noise = footprints = latency = None
         if needs.clean:
             if not without:
                 before = self._of_original(lambda: self.outputs(original, spec.data))
@@ -192,6 +203,9 @@ class Session:
             heavy = self.gatherer.footprint(original, dataset) if not without else None
             light = self.gatherer.footprint(self.resolve(model), dataset)
             footprints = (heavy or Footprint(), light)
+        if needs.timing is not None:
+            clock = Clock(self.gatherer, self.dataset(spec.data), needs.timing, check)
+            latency = clock.latency(original, self.resolve(model), without_original=without)
         if needs.targets and after is not None:
             examples = replace(examples, targets=self.dataset(spec.data).targets(after.spec))
         if self.suite.report_examples == "text":
@@ -204,6 +218,7 @@ class Session:
             outputs=after,
             noise=noise,
             footprints=footprints,
+            latency=latency,
             baseline=self.baseline(candidate) or (self._originals_outcomes(candidate) if without else None),
             without_original=without,
             minimum_sizes={s.name: s.min_examples for s in self.suite.data[spec.data].segments},

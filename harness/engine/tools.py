@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from harness.checks.check import Check
 from harness.core.suite import CheckSpec, Suite
 from harness.ports.baselines import Baselines
+from harness.ports.benchmarks import BenchmarkLog, NoLog
 from harness.ports.compress import Maker
 from harness.ports.data import DataOpener
 from harness.ports.model import Observer
 from harness.ports.progress import Progress, Silent
 from harness.ports.store import EvidenceStore
+from harness.ports.timing import Timer
 
 Edges = Mapping[str, tuple[float, ...]]
 """Frozen bin edges by segmentation."""
@@ -26,6 +28,7 @@ class Tools:
     """
 
     observer: Observer
+    timer: Timer
     data: DataOpener
     store: EvidenceStore
     maker: Callable[[Suite], Maker]
@@ -34,6 +37,7 @@ class Tools:
     environment: Callable[[], Mapping[str, str]]
     attempts: Callable[[str, str, str], int]
     progress: Progress = field(default_factory=Silent)
+    benchmarks: BenchmarkLog = field(default_factory=NoLog)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from harness.core.verdict import Verdict
 from harness.report.numbers import known, texts
 from harness.report.standing import CheckGroup, Standing, check_groups, standing_of, word_of, worst_first
 from harness.report.text import listed, one_line, plural, sentence
+from harness.report.tradeoff import smaller_but_slower
 
 _UNPROVEN = (Standing.SUSPECT, Standing.WARNED, Standing.BLOCKING_SUSPECT, Standing.UNPROVEN)
 
@@ -89,17 +90,22 @@ def _result(candidate: str, groups: Sequence[CheckGroup]) -> CandidateResult:
 
 @dataclass(frozen=True)
 class Headline:
-    """A suite's result: who and what (`int4 must not ship`), why, and what becomes of the other candidates; "" for none."""
+    """A suite's result: who and what (`int4 must not ship`), why, and what becomes of the other candidates; "" for none.
+
+    `costs` names the candidates that are smaller and slower.
+    """
 
     decision: str
     why: str = ""
     others: str = ""
+    costs: str = ""
 
 
 def headline(record: SuiteRecord) -> str:
     """One sentence without a full stop: the worst candidate with its worst finding, then what becomes of the others."""
     parts = headline_parts(candidate_results(record), partial=record.partial)
-    return parts.decision + (f": {parts.why}" if parts.why else "") + (f"; {parts.others}" if parts.others else "")
+    decided = parts.decision + (f": {parts.why}" if parts.why else "")
+    return "; ".join(filter(None, (decided, parts.others, parts.costs)))
 
 
 def headline_parts(results: Sequence[CandidateResult], *, partial: bool) -> Headline:
@@ -107,10 +113,11 @@ def headline_parts(results: Sequence[CandidateResult], *, partial: bool) -> Head
     if not results:
         return Headline("nothing was judged")
     worst = min(results, key=lambda result: (list(Decision).index(result.decision), -_largest_excess(result)))
+    costs = "; ".join(filter(None, (smaller_but_slower(result.candidate, result.verdicts) for result in results)))
     if worst.decision.good:
-        return Headline(_others(results, partial))
+        return Headline(_others(results, partial), costs=costs)
     others = [result for result in results if result is not worst]
-    return Headline(f"{one_line(worst.candidate, 80)} {worst.decision.phrase()}", _findings(worst), _others(others, partial))
+    return Headline(f"{one_line(worst.candidate, 80)} {worst.decision.phrase()}", _findings(worst), _others(others, partial), costs)
 
 
 def _largest_excess(result: CandidateResult) -> float:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from harness import __version__
 
@@ -22,12 +24,25 @@ def environment() -> dict[str, str]:
         "processor": _processor(),
         "cores": str(os.cpu_count() or "unknown"),
     }
+    gpu = _gpu()
+    if gpu:
+        facts["gpu"] = gpu
     for name in _LIBRARIES:
         try:
             facts[name] = version(name)
         except PackageNotFoundError:
             continue
     return facts
+
+
+def _gpu() -> str:
+    """Models of the NVIDIA cards the driver knows of, empty for none."""
+    models = []
+    for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
+        with suppress(OSError):
+            lines = path.read_text(encoding="utf-8").splitlines()
+            models += [line.partition(":")[2].strip() for line in lines if line.startswith("Model:")]
+    return ", ".join(models)
 
 
 def _processor() -> str:

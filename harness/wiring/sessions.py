@@ -18,7 +18,9 @@ from harness.engine.session import Session
 from harness.engine.tools import Options, Tools
 from harness.errors import Fault, SuiteError, UsageError
 from harness.models.observer import ModelObserver
+from harness.models.timing import ModelTimer
 from harness.ports.progress import Progress, Silent
+from harness.report.benchmark_file import BenchmarkFolder
 from harness.report.history import attempts
 from harness.report.writer import HISTORY
 from harness.spec import load_suite
@@ -64,6 +66,7 @@ def tools(project: Project, progress: Progress | None = None) -> Tools:
     kinds = registers()
     return Tools(
         observer=ModelObserver(kinds.models, warn=partial(warnings.warn, category=UserWarning, stacklevel=2)),
+        timer=ModelTimer(kinds.models),
         data=DataOpener(kinds.sources, project.cache),
         store=FileStore(project.cache),
         maker=lambda suite: SubprocessMaker(suite, project),
@@ -72,6 +75,7 @@ def tools(project: Project, progress: Progress | None = None) -> Tools:
         environment=environment,
         attempts=partial(attempts, project.reports / HISTORY),
         progress=progress or Silent(),
+        benchmarks=BenchmarkFolder(project.root),
     )
 
 

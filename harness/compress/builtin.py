@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.catalogue import Kind
 from harness.compress.cast import Cast
+from harness.compress.export import Export, ExportParameters
 from harness.compress.parameters import CastParameters, QuantizeParameters
 from harness.compress.quantize import Quantize
 from harness.ports.compress import Technique
@@ -11,5 +12,6 @@ from harness.ports.compress import Technique
 TECHNIQUES: tuple[Kind[Technique], ...] = (
     Kind("quantize", QuantizeParameters, Quantize()),
     Kind("cast", CastParameters, Cast(), shorthand="to"),
+    Kind("export", ExportParameters, Export(), shorthand="to"),
 )
 """Every built-in technique."""

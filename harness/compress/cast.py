@@ -13,6 +13,7 @@ import numpy as np
 from harness.compress import graph
 from harness.compress.graph import ModelProto, Weight
 from harness.compress.parameters import CastParameters
+from harness.compress.technique import OnnxTechnique
 from harness.errors import ModelError
 from harness.ports.compress import Layer, StepContext, StepReport
 
@@ -25,12 +26,8 @@ _NOTES = {
 }
 
 
-class Cast:
+class Cast(OnnxTechnique):
     """16-bit floats."""
-
-    def calibration(self, parameters: CastParameters) -> str | None:
-        """None: nothing to find out from data."""
-        return None
 
     def apply(self, source: Path, target: Path, parameters: CastParameters, context: StepContext) -> StepReport:
         """Write the cast model; `ModelError` when a weight does not fit into the type, or no weight was float32."""

@@ -1,43 +1,41 @@
-"""From the original to an ONNX file that techniques can work on: a copy of an ONNX model, an export of a torch one."""
+"""The technique `export`: from the torch network to a file, proved on real rows to answer alike."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from harness.compress import graph
-from harness.core.models import ModelSpec
-from harness.errors import ModelError
-from harness.ports.compress import Feed
+from pydantic import Field
 
-VERIFIED_ROWS = 64
-"""Rows on which an export must answer like its original."""
+from harness.catalogue import Parameters
+from harness.compress.technique import OneStage
+from harness.ports.compress import Form, StepContext, StepReport
+
+TOLERANCE = 1e-3
+"""Largest difference, as a share of the largest answer or of one: float32 sums in another order stay far below."""
 
 
-@dataclass(frozen=True)
-class OnnxExport:
-    """Writes an original as ONNX.
+class ExportParameters(Parameters):
+    """The network as a file. Put in by itself where a pipeline goes from techniques for torch to techniques for ONNX."""
 
-    `onnx_path` gives the file of a model that is ONNX already, and None for any other kind; `load_torch` gives the
-    `torch.nn.Module` of one of kind torch.
-    """
+    to: Literal["onnx", "program"] = Field(default="onnx", description="onnx, or a torch program (.pt2) that torch runs")
+    opset: int | None = Field(default=None, ge=18, description="operator set of the ONNX file; by default what torch prefers")
+    tolerance: float = Field(
+        default=TOLERANCE, gt=0, description="largest difference from torch's answers, as a share of the largest answer or of one"
+    )
 
-    onnx_path: Callable[[ModelSpec], Path | None]
-    load_torch: Callable[[ModelSpec], Any]
 
-    def __call__(self, source: ModelSpec, target: Path, rows: Feed) -> tuple[str, ...]:
-        """Write `source` to `target` and return notes; `rows` are real inputs on which an export is verified.
+class Export(OneStage):
+    """Writes the network; what it answers on real rows must be what torch answers."""
 
-        `ModelError` when the kind cannot be compressed, the export fails, or its answers differ from the original's.
-        """
-        path = self.onnx_path(source)
-        if path is not None:
-            graph.write(graph.read(path), target)
-            return (f"copied from {path.name}",)
-        if source.kind != "torch":
-            raise ModelError(f"{source.name}: a model of kind {source.kind} cannot be compressed; compress works on onnx and torch models")
+    def forms(self, parameters: ExportParameters) -> tuple[Form, ...]:
+        """See `Technique.forms`."""
+        return ("torch to onnx",) if parameters.to == "onnx" else ("torch to program",)
+
+    def lower(self, network: Any, target: Path, parameters: ExportParameters, context: StepContext) -> StepReport:
+        """See `Technique.lower`; `ModelError` when torch cannot export it, or the file answers otherwise."""
         from harness.compress import torch_export  # noqa: PLC0415  # imports torch
 
-        return torch_export.export(source, self.load_torch(source), list(rows), target)
+        if parameters.to == "program":
+            return StepReport(notes=torch_export.export_program(network, target))
+        return StepReport(notes=torch_export.export(network, target, parameters.opset, parameters.tolerance))

@@ -10,9 +10,10 @@ from harness.compress.calibration import calibration_batches
 from harness.compress.graph import ModelProto
 from harness.compress.parameters import QuantizeParameters
 from harness.compress.runtime import refusal
+from harness.compress.technique import OnnxTechnique
 from harness.compress.weights_only import quantize_weights
 from harness.errors import ModelError
-from harness.ports.compress import Layer, StepContext, StepReport
+from harness.ports.compress import Layer, Rows, StepContext, StepReport
 
 _NOTES = {
     "twice": "weight {name} serves several operators that quantize it differently, and is stored once for each",
@@ -22,12 +23,12 @@ _NOTES = {
 }
 
 
-class Quantize:
+class Quantize(OnnxTechnique):
     """8-bit arithmetic (dynamic, static) or few-bit storage (weights)."""
 
-    def calibration(self, parameters: QuantizeParameters) -> str | None:
-        """The data set of `calibrate:`, for mode static."""
-        return parameters.calibrate.data if parameters.calibrate else None
+    def data(self, parameters: QuantizeParameters) -> tuple[Rows, ...]:
+        """The rows of `calibrate:`, for mode static."""
+        return (Rows(parameters.calibrate.data, "calibrate", parameters.calibrate.rows),) if parameters.calibrate else ()
 
     def apply(self, source: Path, target: Path, parameters: QuantizeParameters, context: StepContext) -> StepReport:
         """Write the quantized model; `ModelError` when nothing was quantized, for bad weights, rows or names."""

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from harness.ports.compress import Batch
 
 
 def session(path: Path) -> Any:
@@ -26,3 +29,15 @@ def refusal(path: Path) -> str:
     except Exception as error:
         return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return ""
+
+
+def answers(path: Path) -> Callable[[Batch], Batch]:
+    """A function that answers a batch with the outputs of the model, by name. Inputs the model does not take are left out."""
+    running = session(path)
+    wanted = {entry.name for entry in running.get_inputs()}
+    names = [entry.name for entry in running.get_outputs()]
+
+    def answer(batch: Batch) -> Batch:
+        return dict(zip(names, running.run(None, {name: array for name, array in batch.items() if name in wanted}), strict=True))
+
+    return answer

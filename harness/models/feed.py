@@ -44,11 +44,16 @@ def feed(
             raise ModelError(f"model {model.name!r}: example {row!r}: {error}") from error
 
 
+def spread(total: int, rows: int | None) -> NDArray[np.int64]:
+    """Numbers of `rows` rows (None: all) spread evenly over `total`, in order."""
+    count = total if rows is None else min(rows, total)
+    return np.arange(count, dtype=np.int64) * total // max(count, 1)
+
+
 def _spread(dataset: Dataset, columns: Sequence[str], rows: int | None, size: int) -> Iterator[tuple[NDArray[np.int64], pa.RecordBatch]]:
     """Batches of at most `size` of the chosen rows, with their row numbers; the data set is read once, in passing."""
-    total = len(dataset)
-    count = total if rows is None else min(rows, total)
-    chosen = np.arange(count, dtype=np.int64) * total // max(count, 1)
+    chosen = spread(len(dataset), rows)
+    count = len(chosen)
     kept: list[pa.RecordBatch] = []
     start = 0
     for batch in dataset.batches(columns, max(size, 1024)):

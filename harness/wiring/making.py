@@ -8,18 +8,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from harness.compress.export import OnnxExport
+from harness.checks.quality import QualityParameters
 from harness.compress.maker import FileMaker
+from harness.compress.making import MODEL, PROGRAM
+from harness.compress.resources import Resources
 from harness.core.children import Ended, run_child
 from harness.core.models import ModelSpec
 from harness.core.suite import Suite
 from harness.data.opener import DataOpener
 from harness.errors import ModelError
+from harness.metrics.metric import Metric
 from harness.models.feed import feed
 from harness.models.observer import ModelObserver
 from harness.models.parameters import OnnxParameters, TorchParameters
-from harness.ports.compress import Artefact, Feed
+from harness.ports.compress import Artefact
 from harness.ports.data import Dataset
+from harness.spec import Registers
+from harness.wiring.lessons import lessons, overlap, score
 from harness.wiring.project import Project
 from harness.wiring.registers import registers
 
@@ -61,31 +66,71 @@ class SubprocessMaker:
 def file_maker(suite: Suite, project: Project) -> FileMaker:
     """The maker itself, for the process that makes, and for looking up what is made."""
     kinds = registers()
-    observer, opener = ModelObserver(kinds.models), DataOpener(kinds.sources, project.cache)
-    datasets: dict[str, Dataset] = {}
-
-    def dataset(name: str) -> Dataset:
-        if name not in suite.data:
-            raise ModelError(f"there is no data set {name!r} to calibrate on; the suite has {', '.join(suite.data)}")
-        if name not in datasets:
-            datasets[name] = opener.open(suite.data[name], suite.root)
-        return datasets[name]
-
-    def feed_of(model: ModelSpec, data: str, rows: int | None) -> Feed:
-        return feed(model, suite.root, dataset(data), rows)
-
+    observer = ModelObserver(kinds.models)
     return FileMaker(
         cache=project.cache / "models",
         suite=suite.name,
         root=suite.root,
         techniques=kinds.techniques,
-        feed=feed_of,
+        resources=_Sources(suite, DataOpener(kinds.sources, project.cache), kinds).resources(),
         fingerprint=lambda model: _identity(observer, model, suite.root),
-        data_hash=lambda name: dataset(name).fingerprint,
-        export=OnnxExport(lambda model: _onnx_path(model, suite.root), lambda model: _torch_module(model, suite.root)),
-        verify_on=next(iter(suite.data)),
-        onnx_parameters=lambda path: OnnxParameters(path=path),
+        parameters={MODEL: lambda path, _: ("onnx", OnnxParameters(path=path)), PROGRAM: _as_program},
     )
+
+
+class _Sources:
+    """Models and data of one suite, each data set opened once."""
+
+    def __init__(self, suite: Suite, opener: DataOpener, kinds: Registers) -> None:
+        self._suite = suite
+        self._opener = opener
+        self._kinds = kinds
+        self._datasets: dict[str, Dataset] = {}
+
+    def resources(self) -> Resources:
+        """What the maker works with."""
+        root = self._suite.root
+        return Resources(
+            feed=lambda model, data, rows: feed(model, root, self._dataset(data), rows),
+            lessons=lambda model, data, rows: lessons(model, root, self._dataset(data), rows),
+            data_hash=lambda data: self._dataset(data).fingerprint,
+            overlap=lambda model, data: overlap(model, self._dataset(data), self._tested()),
+            score=lambda model, answer, data: score(model, root, self._dataset(data), self._metric(), answer),
+            module=lambda model: _torch_module(model, root),
+            onnx_path=lambda model: _onnx_path(model, root),
+            size=lambda model: sum(path.stat().st_size for path in self._files(model)),
+            verify_on=next(iter(self._suite.data)),
+        )
+
+    def _dataset(self, name: str) -> Dataset:
+        if name not in self._suite.data:
+            raise ModelError(f"there is no data set {name!r} to learn from; the suite has {', '.join(self._suite.data)}")
+        if name not in self._datasets:
+            self._datasets[name] = self._opener.open(self._suite.data[name], self._suite.root)
+        return self._datasets[name]
+
+    def _tested(self) -> list[Dataset]:
+        return [self._dataset(name) for name in dict.fromkeys(check.data for check in self._suite.checks)]
+
+    def _metric(self) -> Metric:
+        """That of the first quality check: what a schedule may lose is said in its unit."""
+        for check in self._suite.checks:
+            if isinstance(check.parameters, QualityParameters):
+                reference = check.parameters.metric
+                found: Metric = self._kinds.metrics.get(reference.name).implementation(reference.parameters, self._suite.root)
+                return found
+        raise ModelError(
+            "stop_if_drop, max_total_drop and mixed need a check with a metric, by which a drop is measured; the suite has none"
+        )
+
+    def _files(self, model: ModelSpec) -> tuple[Path, ...]:
+        found: tuple[Path, ...] = self._kinds.models.get(model.kind).implementation.files(model.parameters, self._suite.root)
+        return found
+
+
+def _as_program(path: Path, source: ModelSpec) -> tuple[str, object]:
+    assert isinstance(source.parameters, TorchParameters)
+    return "torch", TorchParameters(program=path, threads=source.parameters.threads, device=source.parameters.device)
 
 
 def _identity(observer: ModelObserver, model: ModelSpec, root: Path) -> str:
@@ -105,7 +150,7 @@ def _torch_module(model: ModelSpec, root: Path) -> Any:
     assert isinstance(model.parameters, TorchParameters)
     if model.parameters.factory is None or model.parameters.weights is None:
         raise ModelError(f"{model.name} is an exported program; compress works on a factory with weights, or on an ONNX model")
-    return build(model.parameters, root, root / model.parameters.weights).eval()
+    return build(model.parameters, root, root / model.parameters.weights)
 
 
 def _reason(done: Ended) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from harness.core.models import InputSpec, ModelSpec, OutputSpec, OutputType, Task
 from harness.ports.compress import StepContext, StepReport
+from tests.compress.build import context, export
 
 SUITES = Path(__file__).parents[2] / "suites"
 
@@ -37,8 +38,7 @@ class Net:
         return ModelSpec("original", "torch", None, inputs=(InputSpec(self.tensor, ("x",)),), output=output)
 
     def context(self, scratch: Path, feed: Callable[[str, int | None], Any] | None = None) -> StepContext:
-        scratch.mkdir(exist_ok=True)
-        return StepContext(SUITES, scratch, 0, feed or (lambda name, rows: iter([{self.tensor: self.training[:rows]}])))
+        return context(scratch, feed or (lambda name, rows: iter([{self.tensor: self.training[:rows]}])), root=SUITES)
 
     def answers(self, path: Path) -> NDArray[np.float32]:
         from harness.compress.runtime import session
@@ -51,8 +51,6 @@ def _net(name: str, data: str, tensor: str, folder: Path, limit: int) -> Net:
     import torch
     from safetensors.torch import load_file
 
-    from harness.compress import torch_export
-
     torch.set_num_threads(1)
     if str(SUITES) not in sys.path:
         sys.path.insert(0, str(SUITES))
@@ -62,7 +60,7 @@ def _net(name: str, data: str, tensor: str, folder: Path, limit: int) -> Net:
     rows, targets = (tensor_.numpy()[:limit] for tensor_ in train.load(source.test()))
     training, _ = train.load(source.train())
     made = Net(name, module.eval(), folder / f"{name}.onnx", tensor, rows, targets, training.numpy()[:512])
-    torch_export.export(made.spec, module, [{tensor: rows[:32]}, {tensor: rows[32:50]}], made.onnx)
+    export(made.spec, module, [{tensor: rows[:32]}, {tensor: rows[32:50]}], made.onnx)
     return made
 
 

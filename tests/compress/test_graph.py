@@ -13,6 +13,7 @@ from harness.compress.cast import Cast
 from harness.compress.parameters import CastParameters, QuantizeParameters
 from harness.compress.quantize import Quantize
 from harness.errors import ModelError
+from tests.compress import build
 from tests.compress.conftest import Net, signal_to_noise
 
 
@@ -34,9 +35,8 @@ def test_weights_in_constant_nodes_are_weights(tmp_path: Path) -> None:
     constant = helper.make_node("Constant", [], ["w"], value=numpy_helper.from_array(matrix, "inner"))
     model = small([constant, helper.make_node("MatMul", ["x", "w"], ["y"])], {})
     onnx.save(model, str(tmp_path / "s.onnx"))
-    from harness.ports.compress import StepContext
 
-    context = StepContext(tmp_path, tmp_path, 0, lambda data, rows: iter(()))
+    context = build.context(tmp_path)
     report = Quantize().apply(tmp_path / "s.onnx", tmp_path / "t.onnx", QuantizeParameters(mode="weights", bits=8), context)
     assert [(layer.name, layer.shape) for layer in report.layers if layer.done] == [("w", (4, 6))]
     from harness.compress.runtime import session

@@ -13,14 +13,13 @@ import numpy as np
 import onnx
 import pytest
 
-from harness.compress import torch_export
 from harness.compress.parameters import QuantizeParameters
 from harness.compress.quantize import Quantize
 from harness.compress.runtime import session
 from harness.core.models import InputSpec, ModelSpec
 from harness.errors import ModelError
-from harness.ports.compress import StepContext, StepReport
-from tests.compress import decoding
+from harness.ports.compress import StepReport
+from tests.compress import build, decoding
 from tests.compress.conftest import Net, done, signal_to_noise
 
 ROWS = {"data": "train", "rows": 256}
@@ -169,7 +168,7 @@ def test_a_transformer_encoder_whose_layers_share_weights(tmp_path: Path, given:
     batches = [{"tokens": random.integers(1, 50, (4, length))} for length in (5, 9, 9, 12)]
     (tmp_path / "s").mkdir()
     target = tmp_path / "made.onnx"
-    context = StepContext(tmp_path, tmp_path / "s", 0, lambda data, rows: iter(batches))
+    context = build.context(tmp_path, lambda data, rows: iter(batches))
     Quantize().apply(path, target, QuantizeParameters.model_validate(given), context)
     for length in (7, 16):
         tokens = random.integers(1, 50, (64, length))
@@ -197,7 +196,7 @@ def test_a_head_tied_to_its_embedding(tmp_path: Path) -> None:
     tokens = np.arange(24)
     batches = [{"tokens": tokens}]
     for given in (DYNAMIC, STATIC, {"mode": "weights"}):
-        context = StepContext(tmp_path, tmp_path / "s", 0, lambda data, rows: iter(batches))
+        context = build.context(tmp_path, lambda data, rows: iter(batches))
         Quantize().apply(source, target, QuantizeParameters.model_validate(given), context)
         assert signal_to_noise(table @ table.T, session(target).run(None, {"tokens": tokens})[0]) > 30
 
@@ -220,7 +219,7 @@ def _encoder(folder: Path) -> Path:
     random = np.random.default_rng(1)
     spec = ModelSpec("original", "torch", None, inputs=(InputSpec("tokens", ("x",)),))
     path = folder / "encoder.onnx"
-    torch_export.export(spec, Encoder().eval(), [{"tokens": random.integers(1, 50, (4, length))} for length in (6, 11)], path)
+    build.export(spec, Encoder().eval(), [{"tokens": random.integers(1, 50, (4, length))} for length in (6, 11)], path)
     return path
 
 
@@ -231,10 +230,10 @@ import numpy as np
 from harness.compress.quantize import Quantize
 from harness.compress.cast import Cast
 from harness.compress.parameters import CastParameters, QuantizeParameters
-from harness.ports.compress import StepContext
+from tests.compress import build
 source, target, rows = map(Path, sys.argv[1:4])
 (target.parent / "s").mkdir(parents=True)
-context = StepContext(target.parent, target.parent / "s", 0, lambda d, n: iter([{"tokens": np.load(rows)}]))
+context = build.context(target.parent, lambda d, n: iter([{"tokens": np.load(rows)}]))
 for name, given in {given}.items():
     Quantize().apply(source, target.with_name(name), QuantizeParameters.model_validate(given), context)
 Cast().apply(source, target.with_name("fp16"), CastParameters(to="fp16"), context)

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.compress import torch_export
 from harness.compress.cast import Cast
 from harness.compress.parameters import CastParameters, QuantizeParameters
 from harness.compress.quantize import Quantize
 from harness.compress.runtime import session
 from harness.core.models import InputSpec, ModelSpec, OutputSpec, OutputType, Task
-from harness.ports.compress import StepContext
+from tests.compress import build
 from tests.compress.conftest import done
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
@@ -44,7 +43,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[s
     output = OutputSpec(OutputType.VECTOR, Task.RANKING, name="pooler_output")
     inputs = tuple(InputSpec(name, ("text",), tokenizer="tokenizer.json") for name in batches[0])
     path = tmp_path_factory.mktemp("encoder") / "model.onnx"
-    torch_export.export(ModelSpec("original", "torch", None, inputs=inputs, output=output), module, batches, path)
+    build.export(ModelSpec("original", "torch", None, inputs=inputs, output=output), module, batches, path)
     return path, batches
 
 
@@ -70,7 +69,7 @@ def test_smaller_and_pointing_the_same_way(
     path, batches = encoder
     target = tmp_path / "made.onnx"
     (tmp_path / "s").mkdir()
-    context = StepContext(tmp_path, tmp_path / "s", 0, lambda data, rows: iter(batches))
+    context = build.context(tmp_path, lambda data, rows: iter(batches))
     if "to" in given:
         Cast().apply(path, target, CastParameters.model_validate(given), context)
     else:

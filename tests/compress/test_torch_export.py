@@ -8,12 +8,11 @@ import onnx
 import pytest
 import torch
 
-from harness.compress import torch_export
-from harness.compress.export import OnnxExport
 from harness.compress.runtime import session
 from harness.core.models import InputSpec, ModelSpec, OutputSpec, OutputType, Task
 from harness.errors import ModelError
 from tests.compress import decoding
+from tests.compress.build import export
 from tests.compress.conftest import Net
 
 
@@ -59,7 +58,7 @@ class Sum(torch.nn.Module):
 def test_inputs_go_by_name_and_the_named_output_counts(tmp_path: Path) -> None:
     module = Sum().eval()
     batch = {"right": rows(5, 4, seed=1), "left": rows(5, 4)}
-    torch_export.export(spec("right", "left", output="logits"), module, [batch], tmp_path / "m.onnx")
+    export(spec("right", "left", output="logits"), module, [batch], tmp_path / "m.onnx")
     running = session(tmp_path / "m.onnx")
     assert [entry.name for entry in running.get_outputs()] == ["logits"]
     expected = module(**{name: torch.from_numpy(value) for name, value in batch.items()})["logits"].detach().numpy()
@@ -69,13 +68,13 @@ def test_inputs_go_by_name_and_the_named_output_counts(tmp_path: Path) -> None:
 def test_several_outputs_need_a_name(tmp_path: Path) -> None:
     batch = {"left": rows(5, 4), "right": rows(5, 4)}
     with pytest.raises(ModelError, match="the model returns hidden, logits; say under output: which of them counts"):
-        torch_export.export(spec("left", "right"), Sum().eval(), [batch], tmp_path / "m.onnx")
+        export(spec("left", "right"), Sum().eval(), [batch], tmp_path / "m.onnx")
 
 
 def test_an_input_that_forward_does_not_take(tmp_path: Path) -> None:
     batch = {"left": rows(5, 4), "wrong": rows(5, 4)}
     with pytest.raises(ModelError, match="forward has no parameter 'wrong'; name the inputs after its parameters: left, right"):
-        torch_export.export(spec("left", "wrong"), Sum().eval(), [batch], tmp_path / "m.onnx")
+        export(spec("left", "wrong"), Sum().eval(), [batch], tmp_path / "m.onnx")
 
 
 class Pooled(torch.nn.Module):
@@ -101,7 +100,7 @@ def test_a_tokenizer_leaves_the_length_free(tmp_path: Path, lengths: tuple[int, 
 
     module = Pooled().eval()
     given = spec("ids", tokenizer="tokenizer.json")
-    notes = torch_export.export(given, module, [batch(3, length) for length in lengths], tmp_path / "m.onnx")
+    notes = export(given, module, [batch(3, length) for length in lengths], tmp_path / "m.onnx")
     assert "free: batch, length" in notes[0]
     for size, length in ((1, 4), (5, 17)):
         tensors = batch(size, length)
@@ -118,7 +117,7 @@ class Branching(torch.nn.Module):
 
 def test_what_torch_cannot_export_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="original: torch cannot export the model to ONNX: ") as caught:
-        torch_export.export(spec("x"), Branching(), [{"x": rows(4, 2)}], tmp_path / "m.onnx")
+        export(spec("x"), Branching(), [{"x": rows(4, 2)}], tmp_path / "m.onnx")
     assert "\n" not in str(caught.value)
 
 
@@ -131,32 +130,15 @@ class Random(torch.nn.Module):
 
 def test_an_export_that_answers_otherwise_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="exported model's answers differ from torch's by up to"):
-        torch_export.export(spec("x"), Random(), [{"x": rows(4, 200)}], tmp_path / "m.onnx")
+        export(spec("x"), Random(), [{"x": rows(4, 200)}], tmp_path / "m.onnx")
 
 
 def test_no_rows_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="the data gave no rows to export the model with"):
-        torch_export.export(spec("x"), Random(), [{"x": rows(0, 4)}], tmp_path / "m.onnx")
+    with pytest.raises(ModelError, match="the data gave no rows to look at the network with"):
+        export(spec("x"), Random(), [{"x": rows(0, 4)}], tmp_path / "m.onnx")
 
 
 def test_one_row_is_enough(tmp_path: Path) -> None:
     module = torch.nn.Linear(4, 2).eval()
-    torch_export.export(spec("x"), module, [{"x": rows(1, 4)}], tmp_path / "m.onnx")
+    export(spec("x"), module, [{"x": rows(1, 4)}], tmp_path / "m.onnx")
     assert session(tmp_path / "m.onnx").run(None, {"x": rows(9, 4)})[0].shape == (9, 2)
-
-
-def test_models_that_are_onnx_already_are_copied_with_their_external_data(net: Net, tmp_path: Path) -> None:
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    onnx.save(onnx.load(str(net.onnx)), str(outside / "m.onnx"), save_as_external_data=True, location="w.bin", size_threshold=16)
-    assert (outside / "w.bin").stat().st_size > 1000
-    export = OnnxExport(lambda model: outside / "m.onnx", lambda model: None)
-    notes = export(ModelSpec("original", "onnx", None), tmp_path / "copy.onnx", iter(()))
-    assert notes == ("copied from m.onnx",)
-    np.testing.assert_array_equal(net.answers(tmp_path / "copy.onnx"), net.answers(net.onnx))
-
-
-def test_other_kinds_cannot_be_compressed(tmp_path: Path) -> None:
-    export = OnnxExport(lambda model: None, lambda model: None)
-    with pytest.raises(ModelError, match="original: a model of kind outputs cannot be compressed; compress works on onnx and torch"):
-        export(ModelSpec("original", "outputs", None), tmp_path / "m.onnx", iter(()))

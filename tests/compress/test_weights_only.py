@@ -15,6 +15,7 @@ from harness.compress.quantize import Quantize
 from harness.compress.runtime import session
 from harness.errors import ModelError
 from tests.compress import decoding
+from tests.compress.build import context
 from tests.compress.conftest import Net, done, signal_to_noise
 
 CASES = [
@@ -148,7 +149,7 @@ def test_a_model_without_matrices_is_an_error(tmp_path: Path) -> None:
     onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=9), str(path))
     for mode in ("weights", "dynamic"):
         with pytest.raises(ModelError, match=r"nothing was quantized.*no weight of two or more dimensions"):
-            Quantize().apply(path, tmp_path / "made.onnx", QuantizeParameters.model_validate({"mode": mode}), _plain_context(tmp_path))
+            Quantize().apply(path, tmp_path / "made.onnx", QuantizeParameters.model_validate({"mode": mode}), context(tmp_path))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -162,7 +163,7 @@ def test_weights_that_are_not_finite_are_named(survey: Net, tmp_path: Path, valu
     onnx.save(model, str(path))
     for mode in ("weights", "dynamic"):
         with pytest.raises(ModelError, match=r"'layers.3.weight' holds 1 value\(s\) that are NaN or infinite"):
-            Quantize().apply(path, tmp_path / "made.onnx", QuantizeParameters.model_validate({"mode": mode}), _plain_context(tmp_path))
+            Quantize().apply(path, tmp_path / "made.onnx", QuantizeParameters.model_validate({"mode": mode}), context(tmp_path))
 
 
 def test_half_precision_weights_keep_their_type(survey: Net, tmp_path: Path) -> None:
@@ -220,7 +221,7 @@ def test_matrices_used_from_the_left_and_untransposed(tmp_path: Path) -> None:
     )
     source, target = tmp_path / "s.onnx", tmp_path / "t.onnx"
     onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), str(source))
-    Quantize().apply(source, target, QuantizeParameters(mode="weights", bits=8), _plain_context(tmp_path))
+    Quantize().apply(source, target, QuantizeParameters(mode="weights", bits=8), context(tmp_path))
     after = decoding.tensors(target)
     np.testing.assert_allclose(decoding.floats(after["left_scale"]), np.abs(left).max(axis=1) / 127, rtol=1e-6)
     np.testing.assert_allclose(decoding.floats(after["right_scale"]), np.abs(right).max(axis=0) / 127, rtol=1e-6)
@@ -228,11 +229,3 @@ def test_matrices_used_from_the_left_and_untransposed(tmp_path: Path) -> None:
     found = session(target).run(None, {"x": x, "x2": x2})
     np.testing.assert_allclose(found[0], left @ x, atol=0.02 * np.abs(left @ x).max())
     np.testing.assert_allclose(found[1], x2 @ right, atol=0.02 * np.abs(x2 @ right).max())
-
-
-def _plain_context(folder: Path):  # type: ignore[no-untyped-def]  # a helper of tests
-    from harness.ports.compress import StepContext
-
-    scratch = folder / "scratch"
-    scratch.mkdir(exist_ok=True)
-    return StepContext(folder, scratch, 0, lambda data, rows: iter(()))

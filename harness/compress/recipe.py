@@ -1,0 +1,102 @@
+"""What a candidate depends on: its steps, planned, and the hash of everything that decides each one's result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from harness import __version__
+from harness.catalogue import Kinds
+from harness.compress.pipeline import Planned, Start, planned
+from harness.core.models import ModelSpec
+from harness.ports.compress import Rows, Technique
+
+TOOLS = ("numpy", "onnx", "onnxruntime")
+TORCH_TOOLS = ("torch", "onnxscript", "torchao", "torch-pruning", "tensorly")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """`keys[0]` is the hash of the original, `keys[i]` that of the result of `steps[i - 1]`."""
+
+    origin: Mapping[str, object]
+    steps: tuple[Planned, ...]
+    plans: tuple[Mapping[str, object], ...]
+    keys: tuple[str, ...]
+
+    @property
+    def rows(self) -> tuple[Rows, ...]:
+        """Every use of data by any step."""
+        return tuple(rows for step in self.steps for rows in step.technique.data(step.parameters))
+
+
+def recipe(
+    model: ModelSpec,
+    source: ModelSpec,
+    start: Start,
+    techniques: Kinds[Technique],
+    fingerprint: Callable[[ModelSpec], str],
+    data_hash: Callable[[str], str],
+    seed: int,
+) -> Recipe:
+    """The recipe of `model`; `ModelError` when its steps make no sense in their order."""
+    steps = planned(model.steps, start, techniques)
+    origin = _origin(source, fingerprint)
+    plans = tuple(_plan(model, step, data_hash, seed) for step in steps)
+    keys = [content_hash(origin)]
+    for plan in plans:
+        keys.append(content_hash({"before": keys[-1], "step": plan}))
+    return Recipe(origin, steps, plans, tuple(keys))
+
+
+def content_hash(content: Mapping[str, Any]) -> str:
+    """SHA-256 of plain values, whatever the order of their keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _origin(source: ModelSpec, fingerprint: Callable[[ModelSpec], str]) -> dict[str, object]:
+    tools = (*TOOLS, *(TORCH_TOOLS if source.kind == "torch" else ()))
+    return {
+        "name": source.name,
+        "kind": source.kind,
+        "fingerprint": fingerprint(source),
+        "harness": __version__,
+        "versions": {name: _version(name) for name in tools},
+        "processor": platform.machine(),
+    }
+
+
+def _plan(model: ModelSpec, step: Planned, data_hash: Callable[[str], str], seed: int) -> dict[str, object]:
+    """What one step depends on beside the model before it."""
+    inputs = [asdict(entry) for entry in model.inputs]
+    learned = [
+        {"data": rows.data, "purpose": rows.purpose, "sha256": data_hash(rows.data), "inputs": inputs}
+        for rows in step.technique.data(step.parameters)
+    ]
+    return {
+        "technique": step.name,
+        "implied": step.implied,
+        "implementation": _implementation(step.technique),
+        "parameters": step.parameters.model_dump(mode="json"),
+        "data": learned,
+        "seed": seed,
+    }
+
+
+def _implementation(technique: Technique) -> str:
+    """Who implements a technique, with the version of its package when it is not the harness."""
+    module = type(technique).__module__
+    package = module.partition(".")[0]
+    return module if package == "harness" else f"{module} {_version(package)}"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

@@ -56,6 +56,8 @@ class Clock:
         try:
             return self._timings((original, original), size, noise=True)
         except StoreError:
+            if self.gatherer.options.gather:
+                raise
             return None
         except ModelError as error:
             raise MeasurementError(f"the original cannot be timed: {error}") from error

@@ -5,13 +5,17 @@ from __future__ import annotations
 from harness.catalogue import Kind
 from harness.compress.cast import Cast
 from harness.compress.export import Export, ExportParameters
+from harness.compress.factorize import Factorize, FactorizeParameters
 from harness.compress.parameters import CastParameters, QuantizeParameters
+from harness.compress.prune import Prune, PruneParameters
 from harness.compress.quantize import Quantize
 from harness.ports.compress import Technique
 
 TECHNIQUES: tuple[Kind[Technique], ...] = (
     Kind("quantize", QuantizeParameters, Quantize()),
     Kind("cast", CastParameters, Cast(), shorthand="to"),
+    Kind("prune", PruneParameters, Prune(), shorthand="sparsity"),
+    Kind("factorize", FactorizeParameters, Factorize(), shorthand="method"),
     Kind("export", ExportParameters, Export(), shorthand="to"),
 )
 """Every built-in technique."""

@@ -1,7 +1,8 @@
 """Changes of a network's structure as plain values, and how each is carried out. Imports torch.
 
 =========  ============================================================================================
-prune      ``history``: which channels went where, as torch-pruning tells it; ``set``: attributes of modules
+prune      ``history``: which channels went where, as torch-pruning tells it
+resize     ``shapes``: of the weights of linear layers, (outputs, inputs) by path; ``set``: attributes of modules
 keep       ``path`` of a list of blocks, and the ``kept`` ones
 replace    ``path`` of a module, and ``parts``: what stands there now, in order
 factory    ``reference`` and ``kwargs``: another network altogether
@@ -38,6 +39,8 @@ def carry_out(edit: Edit, module: torch.nn.Module, example: Inputs, root: Path) 
     match edit["edit"]:
         case "prune":
             _prune(edit, module, example)
+        case "resize":
+            _resize(edit, module)
         case "keep":
             _keep(edit, module)
         case "replace":
@@ -68,12 +71,19 @@ def dependencies(module: torch.nn.Module, example: Inputs) -> Any:
     except ImportError as error:
         raise MissingDependencyError("torch-pruning", "torch", "pruning channels and heads") from error
     given: Any = dict(example) if isinstance(example, Mapping) else example
-    return torch_pruning.DependencyGraph().build_dependency(module, example_inputs=given)
+    with torch.enable_grad():
+        return torch_pruning.DependencyGraph().build_dependency(module, example_inputs=given)
 
 
 def _prune(edit: Edit, module: torch.nn.Module, example: Inputs) -> None:
     dependencies(module, example).load_pruning_history([(name, out, list(indices)) for name, out, indices in edit["history"]])
-    for path, attributes in edit.get("set", {}).items():
+
+
+def _resize(edit: Edit, module: torch.nn.Module) -> None:
+    for path, (outputs, inputs) in edit["shapes"].items():
+        old = dict(module.get_submodule(path).named_parameters())
+        put(module, path, torch.nn.Linear(inputs, outputs, bias="bias" in old, dtype=old["weight"].dtype))
+    for path, attributes in edit["set"].items():
         for name, value in attributes.items():
             setattr(module.get_submodule(path), name, value)
 

@@ -7,9 +7,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.catalogue.parameters import ShareField
 from harness.compress.parameters import CalibrateParameters
-from harness.compress.schedule import GradualParameters, RampParameters
+from harness.compress.schedule import GradualParameters, RampField, RampParameters, ramp
 from harness.compress.technique import OneStage
 from harness.errors import UsageError
 from harness.ports.compress import Form, Rows, StepContext, StepReport, StopRule
@@ -25,7 +24,7 @@ class PruneParameters(GradualParameters):
     """
 
     unit: Unit = "weight"
-    sparsity: ShareField | RampParameters | None = Field(default=None, description="Share to take away, or {from, to, steps, curve}.")
+    sparsity: RampField | None = Field(default=None, description="Share to take away, or {from, to, steps, curve}.")
     steps: int = Field(default=1, ge=1, description="Stages in which that share is reached.")
     by: Literal["magnitude", "gradient"] = Field(
         default="magnitude", description="What tells how much a weight contributes: its size, or the loss its removal would cost (Taylor)."
@@ -72,7 +71,7 @@ class PruneParameters(GradualParameters):
             return self.sparsity.values()
         if self.sparsity is None:
             return (0.0,)
-        return RampParameters.model_validate({"from": 0.0, "to": self.sparsity, "steps": self.steps}).values()
+        return tuple(ramp(0.0, self.sparsity, stage / self.steps, "cubic") for stage in range(1, self.steps + 1))
 
 
 class PruneStage(PruneParameters):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from harness.catalogue import Parameters
 from harness.catalogue.parameters import ChangeField, ShareField
-from harness.core.units import Change
+from harness.core.units import Change, parse_share
 from harness.ports.compress import Rows, StopRule
 
 
@@ -39,13 +39,16 @@ class FinetuneParameters(Parameters):
         return Rows(self.data, "train", self.rows)
 
 
-class RampParameters(Parameters):
-    """A number that goes from one value to another in some steps."""
+Curve = Literal["linear", "cubic"]
 
-    start: ShareField = Field(default=0.0, alias="from", description="The value before the first step.")
-    end: ShareField = Field(alias="to", description="The value after the last step.")
-    steps: int = Field(default=1, ge=1, le=1000)
-    curve: Literal["linear", "cubic"] = Field(default="cubic", description="cubic goes fast at first and slowly at the end.")
+
+class RampParameters(Parameters):
+    """A share that goes from one value to another: `from` is the first stage's, `to` the last one's."""
+
+    start: ShareField = Field(alias="from", description="The share after the first stage.")
+    end: ShareField = Field(alias="to", description="The share after the last stage.")
+    steps: int = Field(ge=2, le=1000, description="Stages, the first and the last counted.")
+    curve: Curve = Field(default="cubic", description="cubic goes fast at first and slowly at the end.")
 
     @model_validator(mode="after")
     def _upwards(self) -> Self:
@@ -54,14 +57,36 @@ class RampParameters(Parameters):
         return self
 
     def values(self) -> tuple[float, ...]:
-        """The value after each step. Cubic: e + (s - e)(1 - t)³, Zhu and Gupta 2017 (arXiv:1710.01878).
+        """The share after each stage.
 
-        >>> [round(value, 3) for value in RampParameters(**{"from": 0, "to": 0.8, "steps": 4}).values()]
-        [0.463, 0.7, 0.788, 0.8]
+        >>> [round(value, 3) for value in RampParameters(**{"from": 0.1, "to": 0.8, "steps": 6}).values()]
+        [0.1, 0.442, 0.649, 0.755, 0.794, 0.8]
         """
-        power = 3 if self.curve == "cubic" else 1
-        made = (self.end + (self.start - self.end) * (1 - step / self.steps) ** power for step in range(1, self.steps + 1))
-        return tuple(min(max(value, 0.0), 1.0) for value in made)
+        return tuple(ramp(self.start, self.end, stage / (self.steps - 1), self.curve) for stage in range(self.steps))
+
+
+def ramp(start: float, end: float, done: float, curve: Curve) -> float:
+    """The value when the part `done` (0 to 1) of the way is behind. Cubic: e + (s - e)(1 - t)³, Zhu and Gupta 2017 (arXiv:1710.01878).
+
+    >>> ramp(0.0, 0.8, 0.5, "linear"), round(ramp(0.0, 0.8, 0.5, "cubic"), 3)
+    (0.4, 0.7)
+    """
+    return end + (start - end) * (1 - done) ** (3 if curve == "cubic" else 1)
+
+
+def _share_or_ramp(value: object) -> object:
+    """Decided here, so that a mistake is told once and not for every form the value might have had."""
+    return (
+        RampParameters.model_validate(value)
+        if isinstance(value, dict)
+        else value
+        if isinstance(value, RampParameters)
+        else parse_share(value)
+    )
+
+
+RampField = Annotated[float | RampParameters, BeforeValidator(_share_or_ramp)]
+"""A share, or a ramp of shares."""
 
 
 class GradualParameters(Parameters):

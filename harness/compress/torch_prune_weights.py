@@ -1,0 +1,101 @@
+"""Single weights set to zero: those of least size, or whose removal would cost the loss least. Imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch.nn.utils import prune as torch_pruning_utils
+
+from harness.compress.network import Network
+from harness.compress.prune import PruneStage
+from harness.compress.torch_layers import MATRICES, layers, left_alone
+from harness.compress.torch_losses import task_loss
+from harness.compress.torch_training import gather_lessons
+from harness.errors import ModelError
+from harness.ports.compress import Layer, StepContext, StepReport
+
+_BATCH = 64
+
+
+def prune_weights(network: Network, stage: PruneStage, context: StepContext) -> StepReport:
+    """Zeros in linear and convolutional layers. The share holds for each layer, or for all together."""
+    chosen = layers(network.module, MATRICES, stage.exclude)
+    if not chosen:
+        raise ModelError("prune: the network has no linear or convolutional layer that is not excluded")
+    scores = _scores(network, chosen, stage, context)
+    if stage.unit == "2:4":
+        for name, layer in chosen.items():
+            torch_pruning_utils.custom_from_mask(layer, "weight", two_of_four(scores[name]))  # type: ignore[no-untyped-call]  # torch ships it untyped
+    elif stage.scope == "global":
+        torch_pruning_utils.global_unstructured(
+            [(layer, "weight") for layer in chosen.values()],
+            torch_pruning_utils.L1Unstructured,
+            importance_scores={(layer, "weight"): scores[name] for name, layer in chosen.items()},
+            amount=stage.share,
+        )
+    else:
+        for name, layer in chosen.items():
+            torch_pruning_utils.l1_unstructured(layer, "weight", stage.share, importance_scores=scores[name])  # type: ignore[no-untyped-call]  # untyped
+    for layer in chosen.values():
+        torch_pruning_utils.remove(layer, "weight")  # type: ignore[no-untyped-call]  # torch ships it untyped
+    done = [_layer(name, layer) for name, layer in chosen.items()]
+    notes = (
+        "zeros change neither the size of the file nor the speed by themselves: only packing (gzip) and sparse hardware gain from them",
+    )
+    return StepReport((*done, *left_alone(network.module, chosen, "not a linear or convolutional layer, or excluded")), notes)
+
+
+def hold(network: Network) -> Callable[[], None]:
+    """A function that sets every weight that is zero now back to zero."""
+    masks = {name: value != 0 for name, value in network.module.named_parameters() if value.ndim > 1}
+
+    def zeros() -> None:
+        with torch.no_grad():
+            for name, value in network.module.named_parameters():
+                if name in masks:
+                    value.mul_(masks[name])
+
+    return zeros
+
+
+def two_of_four(scores: torch.Tensor) -> torch.Tensor:
+    """1 for the two largest scores of every four along the inputs of each output, 0 for the others; a rest of fewer stays."""
+    rows = scores.reshape(len(scores), -1)
+    whole = rows.shape[1] - rows.shape[1] % 4
+    mask = torch.ones_like(rows)
+    groups = rows[:, :whole].reshape(len(rows), -1, 4)
+    smallest = groups.argsort(dim=2, stable=True)[:, :, :2]
+    mask[:, :whole] = torch.ones_like(groups).scatter(2, smallest, 0.0).reshape(len(rows), whole)
+    return mask.reshape(scores.shape)
+
+
+def _scores(network: Network, chosen: Mapping[str, torch.nn.Module], stage: PruneStage, context: StepContext) -> dict[str, torch.Tensor]:
+    weights = {name: layer.get_parameter("weight") for name, layer in chosen.items()}
+    if stage.by == "magnitude":
+        return {name: weight.detach().abs() for name, weight in weights.items()}
+    gradients(network, stage, context)
+    return {name: (weight.detach() * _gradient(name, weight)).abs() for name, weight in weights.items()}
+
+
+def gradients(network: Network, stage: PruneStage, context: StepContext) -> None:
+    """Fill `.grad` with the gradients of the mean loss over the rows of `gradients:`."""
+    assert stage.gradients is not None
+    lessons, loss_of = gather_lessons(context, stage.gradients.data, stage.gradients.rows), task_loss(network)
+    network.module.zero_grad()
+    network.module.eval()
+    order = torch.arange(len(lessons)).numpy()
+    for inputs, targets in lessons.batches(order, _BATCH):
+        (loss_of(inputs, targets) * len(targets) / len(lessons)).backward()  # type: ignore[no-untyped-call]  # torch ships it untyped
+
+
+def _gradient(name: str, weight: torch.nn.Parameter) -> torch.Tensor:
+    if weight.grad is None:
+        raise ModelError(f"prune by gradient: weight {name!r} has no gradient; exclude it, or prune by magnitude")
+    return weight.grad
+
+
+def _layer(name: str, layer: torch.nn.Module) -> Layer:
+    weight = layer.get_parameter("weight")
+    zeros = float((weight == 0).float().mean())
+    return Layer(f"{name}.weight", tuple(weight.shape), done=f"{zeros:.1%} of the weights are zero", facts={"sparsity": zeros})

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from harness.catalogue import Kind
 from harness.compress.cast import Cast
+from harness.compress.distill import Distill, DistillParameters
 from harness.compress.export import Export, ExportParameters
 from harness.compress.factorize import Factorize, FactorizeParameters
+from harness.compress.lottery import Lottery, LotteryParameters
 from harness.compress.parameters import CastParameters, QuantizeParameters
 from harness.compress.prune import Prune, PruneParameters
 from harness.compress.quantize import Quantize
@@ -16,6 +18,8 @@ TECHNIQUES: tuple[Kind[Technique], ...] = (
     Kind("cast", CastParameters, Cast(), shorthand="to"),
     Kind("prune", PruneParameters, Prune(), shorthand="sparsity"),
     Kind("factorize", FactorizeParameters, Factorize(), shorthand="method"),
+    Kind("distill", DistillParameters, Distill()),
+    Kind("lottery", LotteryParameters, Lottery()),
     Kind("export", ExportParameters, Export(), shorthand="to"),
 )
 """Every built-in technique."""

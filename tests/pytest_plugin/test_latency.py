@@ -80,7 +80,7 @@ def test_a_smaller_and_slower_candidate_is_named_in_every_headline(speed: pytest
     said = "smaller and slower: its median takes"
     for text in (" ".join(result.stdout.str().split()), (folder / "index.html").read_text(), (folder / "summary.md").read_text()):
         assert said in text
-    found = figures(speed)["p50 against the original, batch 1"]
+    found = figures(speed)["median against the original, batch 1"]
     assert found["low"] > 2
     assert found["low"] < found["candidate"] < found["high"]
     assert found["quantity"] == "median_ratio"
@@ -94,13 +94,15 @@ def test_stored_timings_are_used_again_and_judged_again(speed: pytest.Pytester) 
     assert len(files) == 1
     speed.runpytest_subprocess("suites/")
     assert figures(speed) == before
-    limits(speed, "{max_p50_increase: 5%rel, min_speedup: 1.5x, rounds: 5, calls: 12}")
+    limits(speed, "{max_p50: 1us, rounds: 5, calls: 12}")
     judged = command(speed.path, "judge", "suites/speed.yaml")
     assert judged.returncode == 1, judged.stdout + judged.stderr
-    assert "as fast as the original's, at least 1.5x: not met" in " ".join(judged.stdout.split())
-    assert figures(speed)["p50 against the original, batch 1"]["candidate"] == before["p50 against the original, batch 1"]["candidate"]
+    assert "at most 1 µs: not met" in " ".join(judged.stdout.split())
+    again = figures(speed)
+    assert again.keys() == before.keys()
+    assert [again[name]["candidate"] for name in again] == [before[name]["candidate"] for name in before]
     assert benchmarks(speed.path) == files
-    limits(speed, "{max_p50_increase: 5%rel, rounds: 6, calls: 12}")
+    limits(speed, "{max_p50: 60s, rounds: 6, calls: 12}")
     missing = command(speed.path, "judge", "suites/speed.yaml")
     assert missing.returncode == 2
     assert "no timings of tied on this machine are stored" in " ".join(missing.stdout.split())
@@ -267,4 +269,6 @@ def test_twenty_per_cent_planted_fail(tmp_path: Path) -> None:
         """,
     )
     models = tuple(python_spec("m:Model", inputs=X, kwargs={"milliseconds": ms}) for ms in (5, 6))
-    assert judged(models, tmp_path, 0, max_p50_increase="5%rel") is Outcome.FAIL  # type: ignore[arg-type]
+    outcomes = [judged(models, tmp_path, seed, max_p50_increase="5%rel") for seed in range(3)]  # type: ignore[arg-type]
+    assert Outcome.FAIL in outcomes
+    assert Outcome.PASS not in outcomes

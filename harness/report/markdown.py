@@ -20,6 +20,7 @@ from harness.report.text import one_line, plural
 
 LIMIT = 60_000
 _ROWS = 25
+_FIGURES = 60
 _CELL = 160
 _HEADER = "| Outcome | Candidate | Check | Segment | n | Original | Candidate | Drop (interval) | Margin | Lost / gained | Needs |"
 _RULE = "|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|"
@@ -41,6 +42,7 @@ def summary_text(material: Material) -> str:
             _warnings(record),
             _flips(extras),
             _footprints(extras),
+            _figures(material),
             _verdict_table("Proven within the margin", material.those(lambda s: s is Standing.PASS)),
             _environment(run, record),
         ]
@@ -173,6 +175,20 @@ def _footprints(extras: ReportExtras) -> list[str]:
         shown = (f"{value or _EMPTY}" + (f" ({difference})" if difference else "") for value, difference in cells)
         lines.append(f"| {code(model)} | {' | '.join(shown)} |")
     return ["<details><summary>Footprint</summary>", "", *lines, "", "</details>"]
+
+
+def _figures(material: Material) -> list[str]:
+    """Figures that have a limit or an interval; those that miss their limits first."""
+    told = [(v, figure_row(f)) for v in material.ordered for f in v.figures if f.limit is not None or f.low is not None]
+    if not told:
+        return []
+    lines = ["| Candidate | Check | Figure | Original | Candidate (interval) | Limit | |", "|---|---|---|--:|--:|---|---|"]
+    for verdict, row in sorted(told, key=lambda pair: pair[1].met is not False)[:_FIGURES]:
+        cells = [escaped(text or _EMPTY) for text in (row.name, row.original, row.candidate, row.limit, row.met_word)]
+        lines.append(f"| {code(verdict.candidate)} | {code(verdict.check)} | {' | '.join(cells)} |")
+    if len(told) > _FIGURES:
+        lines.append(f"\n… and {len(told) - _FIGURES:,} more, in `index.html` and `result.json`.")
+    return [f"<details><summary>Figures ({len(told):,})</summary>", "", *lines, "", "</details>"]
 
 
 def _environment(run: RunRecord, record: SuiteRecord) -> list[str]:

@@ -80,6 +80,7 @@ def test_a_smaller_and_slower_candidate_is_named_in_every_headline(speed: pytest
     said = "smaller and slower: its median takes"
     for text in (" ".join(result.stdout.str().split()), (folder / "index.html").read_text(), (folder / "summary.md").read_text()):
         assert said in text
+    assert "| median against the original, batch 1 |" in (folder / "summary.md").read_text()
     found = figures(speed)["median against the original, batch 1"]
     assert found["low"] > 2
     assert found["low"] < found["candidate"] < found["high"]

@@ -159,7 +159,9 @@ class Clock:
         machine = ", ".join(f"{name}={facts[name]}" for name in ("processor", "cores", "gpu") if name in facts)
         prints = "+".join(self.gatherer.fingerprint(model) for model in models)
         names = " and ".join(model.name for model in models)
-        full = f"{condition}, protocol={PROTOCOL}, {machine}"
+        # Not every kind of model counts its threads among what decides its answers; its speed they always decide.
+        threads = "+".join(str(getattr(model.parameters, "threads", 1)) for model in models)
+        full = f"{condition}, protocol={PROTOCOL}, threads={threads}, {machine}"
         return EvidenceKey(prints, self.dataset.fingerprint, full, f"{self.gatherer.suite}: {names} on {self.dataset.name}, {condition}")
 
     def _benchmarks(self, models: Sequence[ModelSpec], size: InputSize, timings: Timings) -> list[Benchmark]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -72,6 +73,8 @@ def write(model: ModelProto, path: Path) -> None:
 
     if model.ByteSize() > LARGEST_FILE:
         onnx.save(model, str(path), save_as_external_data=True, location=f"{path.name}.data", size_threshold=1024)
+        # Saving leaves but a reference to the file in the model at hand.
+        onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
     else:
         path.write_bytes(model.SerializeToString(deterministic=True))
 
@@ -152,8 +155,8 @@ def refuse_not_finite(model: ModelProto, step: str) -> None:
             raise ModelError(f"{step}: weight {weight.name!r} holds {bad} value(s) that are NaN or infinite; repair the original first")
 
 
-def excluded_nodes(model: ModelProto, exclude: Iterable[str]) -> frozenset[str]:
-    """Nodes meant by `exclude`, given by their own names or by those of their weights; an unknown name is a `ModelError`."""
+def excluded_nodes(model: ModelProto, exclude: Iterable[str], key: str = "exclude") -> frozenset[str]:
+    """Nodes meant by names of their own or of their weights; an unknown name is a `ModelError` that tells the `key`."""
     nodes = {node.name for node in model.graph.node}
     users = {weight.name: [use.node for use in weight.uses] for weight in weights(model)}
     chosen: set[str] = set()
@@ -165,8 +168,33 @@ def excluded_nodes(model: ModelProto, exclude: Iterable[str]) -> frozenset[str]:
         else:
             near = difflib.get_close_matches(name, [*users, *sorted(nodes)], n=1, cutoff=0.4)
             hint = f"did you mean {near[0]!r}?" if near else f"its weights are {', '.join(sorted(users)[:8])}"
-            raise ModelError(f"exclude: the model has no node or weight called {name!r}; {hint}")
+            raise ModelError(f"{key}: the model has no node or weight called {name!r}; {hint}")
     return frozenset(chosen)
+
+
+def put_first(model: ModelProto, nodes: Iterable[Any]) -> None:
+    """Put nodes in front of all others, where the weights they make are there when they are needed."""
+    rest = [type(node).FromString(node.SerializeToString()) for node in model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend([*nodes, *rest])
+
+
+def at_least(model: ModelProto, opset: int, version: int) -> ModelProto:
+    """The model in an operator set and a file format not older than these; `ModelError` when it cannot be brought there."""
+    import onnx
+
+    current = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
+    if current < opset:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                model = onnx.version_converter.convert_version(model, opset)
+        except Exception as error:
+            said = first_line(error)
+            raise ModelError(f"the model's operator set {current} cannot be brought to {opset}, which these bits need: {said}") from error
+        tidy(model)
+    model.ir_version = max(model.ir_version, version)
+    return model
 
 
 def _lift_constants(graph: Any) -> None:

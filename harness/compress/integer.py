@@ -4,24 +4,28 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
 import math
-import warnings
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.compress import graph
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.compress import facts, graph
 from harness.compress.calibration import Batch
 from harness.compress.graph import ModelProto
 from harness.compress.parameters import QuantizeParameters
-from harness.errors import ModelError
+from harness.compress.quiet import quiet
 from harness.ports.compress import Layer
 
 ENTROPY_BINS = 1024
 """Bins of the histogram from which the entropy method cuts outliers off."""
+
+_DECODING = ("scale", "zero_point")
+
+_METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
 
 ENTROPY_LEVELS = 256
 """Levels it merges the bins into: those of 8 bits."""
@@ -43,7 +47,7 @@ def prepared(model: ModelProto, scratch: Path) -> ModelProto:
     options.log_severity_level = 4
     if model.ByteSize() > graph.LARGEST_FILE:
         options.add_session_config_entry("session.optimized_model_external_initializers_file_name", f"{after.name}.data")
-    with _quiet("prepare"):
+    with quiet("prepare"):
         onnxruntime.InferenceSession(str(before), options, providers=["CPUExecutionProvider"])
     return graph.tidy(graph.read(after))
 
@@ -88,7 +92,7 @@ def quantize_dynamic(model: ModelProto, parameters: QuantizeParameters, excluded
     renamed = {f"{node.name}_MatMul" for node in model.graph.node if node.op_type == "Gemm" and node.name in excluded}
     source, target = scratch / "source.onnx", scratch / "dynamic.onnx"
     graph.write(model, source)
-    with _quiet("quantize dynamically"):
+    with quiet("quantize dynamically"):
         ort_dynamic(
             str(source),
             str(target),
@@ -100,18 +104,15 @@ def quantize_dynamic(model: ModelProto, parameters: QuantizeParameters, excluded
     return graph.tidy(graph.read(target))
 
 
-def quantize_static(
-    model: ModelProto, parameters: QuantizeParameters, excluded: frozenset[str], batches: list[Batch], scratch: Path
-) -> ModelProto:
-    """8-bit weights and activations, whose ranges come from the calibration batches."""
-    from onnxruntime.quantization import QuantFormat, QuantType
+def quantize_static(model: ModelProto, parameters: QuantizeParameters, excluded: frozenset[str], ranges: Path, scratch: Path) -> ModelProto:
+    """8-bit weights and activations, whose ranges `calibrated` wrote."""
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType
     from onnxruntime.quantization import quantize_static as ort_static
 
-    types = {"s8": QuantType.QInt8, "u8": QuantType.QUInt8}
+    types = {"s8": QuantType.QInt8, "u8": QuantType.QUInt8, "u16": QuantType.QUInt16}
     source, target = scratch / "source.onnx", scratch / "static.onnx"
     graph.write(model, source)
-    with _quiet("quantize statically"):
-        method, ranges = _ranges(source, parameters, batches, scratch)
+    with quiet("quantize statically"):
         ort_static(
             str(source),
             str(target),
@@ -120,7 +121,7 @@ def quantize_static(
             per_channel=parameters.per == "channel",
             activation_type=types[parameters.activations],
             weight_type=types[parameters.weights],
-            calibrate_method=method,
+            calibrate_method=getattr(CalibrationMethod, _METHODS[parameters.method or "minmax"]),
             nodes_to_exclude=sorted(excluded),
             use_external_data_format=model.ByteSize() > graph.LARGEST_FILE,
             calibration_cache_path=str(ranges),
@@ -128,33 +129,37 @@ def quantize_static(
     return graph.tidy(graph.read(target))
 
 
-def _ranges(source: Path, parameters: QuantizeParameters, batches: list[Batch], scratch: Path) -> tuple[Any, Path]:
-    """The method and a file with the range of every activation.
+def calibrated(model: ModelProto, parameters: QuantizeParameters, batches: list[Batch], scratch: Path) -> Path:
+    """A file with the range of every activation on the calibration batches.
 
-    Found apart from the quantization itself, because `quantize_static` passes no number of bins on, and with its
-    defaults (128 bins for 128 levels) the entropy method has nothing to choose from: it would silently be minmax.
+    Found apart from the quantization itself, because one calibration serves several quantizations, and because
+    `quantize_static` passes no number of bins on: with its defaults (128 bins for 128 levels) the entropy method has
+    nothing to choose from and would silently be minmax.
     """
     from onnxruntime.quantization import CalibrationMethod
     from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
     from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
-    method, options = {
-        "minmax": (CalibrationMethod.MinMax, {}),
-        "entropy": (CalibrationMethod.Entropy, {"num_bins": ENTROPY_BINS, "num_quantized_bins": ENTROPY_LEVELS}),
-        "percentile": (CalibrationMethod.Percentile, {"percentile": parameters.percentile}),
-    }[parameters.method]
-    calibrator = create_calibrator(
-        source,
-        sorted({*QLinearOpsRegistry, *QDQRegistry}),
-        str(scratch / "augmented.onnx"),
-        method,
-        use_external_data_format=source.stat().st_size > graph.LARGEST_FILE,
-        extra_options=options,
-    )
-    calibrator.collect_data(_reader(batches))
-    path = scratch / "ranges.json"
-    save_tensors_data(calibrator.compute_data(), path)
-    return method, path
+    method = parameters.method or "minmax"
+    options = {
+        "minmax": {},
+        "entropy": {"num_bins": ENTROPY_BINS, "num_quantized_bins": ENTROPY_LEVELS},
+        "percentile": {"percentile": parameters.percentile},
+    }[method]
+    source, path = scratch / "calibrated.onnx", scratch / "ranges.json"
+    graph.write(model, source)
+    with quiet("calibrate"):
+        calibrator = create_calibrator(
+            source,
+            sorted({*QLinearOpsRegistry, *QDQRegistry}),
+            str(scratch / "augmented.onnx"),
+            getattr(CalibrationMethod, _METHODS[method]),
+            use_external_data_format=source.stat().st_size > graph.LARGEST_FILE,
+            extra_options=options,
+        )
+        calibrator.collect_data(_reader(batches))
+        save_tensors_data(calibrator.compute_data(), path)
+    return path
 
 
 def layers(before: ModelProto, after: ModelProto, excluded: frozenset[str]) -> list[Layer]:
@@ -174,6 +179,49 @@ def layers(before: ModelProto, after: ModelProto, excluded: frozenset[str]) -> l
         else:
             report.append(Layer(weight.name, weight.shape, reason=_reason(weight, excluded)))
     return report
+
+
+def with_facts(layers: Sequence[Layer], before: ModelProto, after: ModelProto) -> list[Layer]:
+    """The layers with what their stored integers, scales and zero points decode to, compared with the weights before."""
+    originals, found = graph.initializers(before), graph.initializers(after)
+    axes = {
+        node.input[0]: next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1)
+        for node in after.graph.node
+        if node.op_type == "DequantizeLinear"
+    }
+    measured = []
+    for layer in layers:
+        if not layer.done:
+            measured.append(layer)
+            continue
+        original = graph.array_of(originals[layer.name])
+        stored = graph.array_of(found[f"{layer.name}_quantized"])
+        value = _decoded(layer.name, stored, found, axes.get(f"{layer.name}_quantized", stored.ndim - 1))
+        bits = 8.0 * stored.itemsize
+        fitting = None if value is None else _as_before(value, original, before, layer.name)
+        measured.append(replace(layer, facts={"bits": bits} if fitting is None else facts.found(original, fitting, bits)))
+    return measured
+
+
+def _decoded(name: str, stored: NDArray[Any], found: dict[str, Any], axis: int) -> NDArray[np.float64] | None:
+    """(level - zero point) · scale; None where the scales follow no single axis."""
+    tensors = [next((found[key] for key in (f"{name}_{what}", f"{name}_quantized_{what}") if key in found), None) for what in _DECODING]
+    scale, zero = (np.zeros(1) if tensor is None else graph.array_of(tensor).astype(np.float64).reshape(-1) for tensor in tensors)
+    if max(scale.size, zero.size) == 1:
+        return np.asarray((stored.astype(np.float64) - zero) * scale)
+    if stored.shape[axis] != scale.size:
+        return None
+    shape = [-1 if place == axis else 1 for place in range(stored.ndim)]
+    return np.asarray((stored.astype(np.float64) - zero.reshape(shape if zero.size > 1 else ())) * scale.reshape(shape))
+
+
+def _as_before(value: NDArray[np.float64], original: NDArray[Any], before: ModelProto, name: str) -> NDArray[np.float64] | None:
+    """The decoded weight as it stood before: the dynamic quantizer turns each Gemm into a MatMul, whose weight it transposes."""
+    turned = any(use.op == "Gemm" and use.transposed for weight in graph.weights(before) if weight.name == name for use in weight.uses)
+    if turned and value.ndim == 2 and value.T.shape == original.shape:
+        nearer = value.shape != original.shape or np.square(value.T - original).sum() < np.square(value - original).sum()
+        value = value.T if nearer else value
+    return value if value.shape == original.shape else None
 
 
 def _reason(weight: graph.Weight, excluded: frozenset[str]) -> str:
@@ -198,19 +246,3 @@ def _reader(batches: list[Batch]) -> Any:
             return next(self._batches, None)
 
     return Reader()
-
-
-@contextlib.contextmanager
-def _quiet(what: str) -> Iterator[None]:
-    """Keep the quantizer's prints and warnings to itself, and turn what it raises into a `ModelError`."""
-    previous = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    except Exception as error:
-        said = f"{type(error).__name__}: {graph.first_line(error)}"
-        raise ModelError(f"ONNX Runtime's quantizer could not {what} the model: {said}") from error
-    finally:
-        logging.disable(previous)

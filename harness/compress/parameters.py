@@ -1,4 +1,4 @@
-"""What a suite may say about each technique."""
+"""What a suite may say about the techniques that quantize."""
 
 from __future__ import annotations
 
@@ -7,18 +7,25 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from harness.catalogue import Parameters
+from harness.compress.schedule import GradualParameters
 
 Mode = Literal["dynamic", "static", "weights"]
 Granularity = Literal["channel", "tensor", "block"]
+Method = Literal["minmax", "entropy", "percentile", "rtn", "hqq", "k_quant", "gptq"]
 
 _MEANT_FOR: dict[str, tuple[Mode, ...]] = {
     "block": ("weights",),
+    "engine": ("weights",),
     "calibrate": ("static",),
     "activations": ("static",),
     "weights": ("dynamic", "static"),
-    "method": ("static",),
     "percentile": ("static",),
 }
+
+_BITS_OF: dict[Method, tuple[int, ...]] = {"rtn": (2, 4, 8), "hqq": (2, 4), "k_quant": (4,), "gptq": (2, 4, 8)}
+"""What each method of the engine matmul_nbits can make and ONNX Runtime's CPU code computes with."""
+
+_BLOCKS = (16, 32, 64, 128, 256)
 
 
 class CalibrateParameters(Parameters):
@@ -28,7 +35,7 @@ class CalibrateParameters(Parameters):
     rows: int = Field(default=256, ge=1, description="Rows to look at.")
 
 
-class QuantizeParameters(Parameters):
+class QuantizeParameters(GradualParameters):
     """Fewer bits for the weights, and in the modes dynamic and static for the activations too.
 
     `dynamic`: 8-bit arithmetic, the range of the activations is found anew in each batch. `static`: the same, with ranges
@@ -36,33 +43,104 @@ class QuantizeParameters(Parameters):
     """
 
     mode: Mode
-    bits: int = Field(default=8, ge=2, le=8, description="Bits of a weight; other than 8 only with mode weights.")
+    bits: int | tuple[int, ...] = Field(
+        default=8,
+        description="Bits of a weight. Other than 8 only with mode weights: 1 to 8, or 16 (float16). A list such as [16, 8, 4] is a "
+        "schedule, which stop_if_drop and max_total_drop can end early.",
+    )
     per: Granularity = Field(default="channel", description="What shares one scale: an output channel, a whole tensor, or a block of it.")
     block: int = Field(default=32, ge=2, description="Weights in a block, for per: block.")
-    calibrate: CalibrateParameters | None = Field(default=None, description="Needed by mode static.")
-    activations: Literal["u8", "s8"] = Field(default="u8", description="Type of the activations, for mode static.")
+    engine: Literal["onnx", "matmul_nbits"] = Field(
+        default="onnx",
+        description="For mode weights: standard ONNX operators, for every kind of layer; or ONNX Runtime's own MatMulNBits, for matrix "
+        "products alone.",
+    )
+    calibrate: CalibrateParameters | None = Field(default=None, description="Needed by mode static, and by method gptq.")
+    activations: Literal["u8", "s8", "u16"] = Field(default="u8", description="Type of the activations, for mode static.")
     weights: Literal["u8", "s8"] = Field(default="s8", description="Type of the weights, for modes dynamic and static.")
-    method: Literal["minmax", "entropy", "percentile"] = Field(default="minmax", description="How mode static finds ranges.")
+    method: Method | None = Field(
+        default=None,
+        description="How mode static finds ranges: minmax (default), entropy or percentile. How matmul_nbits rounds: rtn (default), hqq, "
+        "k_quant or gptq.",
+    )
     percentile: float = Field(default=99.99, gt=50, lt=100, description="Share of the values that a range covers, for method percentile.")
     exclude: tuple[str, ...] = Field(default=(), description="Names of nodes or of their weights to leave alone.")
+
+    @property
+    def width(self) -> int:
+        """The bits of a weight in the one stage at hand; the last of a schedule."""
+        return self.bits if isinstance(self.bits, int) else self.bits[-1]
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The bits after each stage."""
+        return (self.bits,) if isinstance(self.bits, int) else self.bits
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:
         for name in sorted(self.model_fields_set & _MEANT_FOR.keys()):
-            modes = _MEANT_FOR[name]
+            modes = (*_MEANT_FOR[name], *(("weights",) if name == "calibrate" and self.method == "gptq" else ()))
             if self.mode not in modes:
                 raise ValueError(f"{name} means nothing with mode {self.mode}; it belongs to mode {' and '.join(modes)}, so leave it out")
-        if self.mode != "weights" and self.bits != 8:
-            raise ValueError(f"mode {self.mode} computes in 8 bits, not {self.bits}; use mode weights to store weights in {self.bits} bits")
-        if self.mode != "weights" and self.per == "block":
-            raise ValueError(f"per: block belongs to mode weights; mode {self.mode} takes per: channel or per: tensor")
-        if self.per != "block" and "block" in self.model_fields_set:
-            raise ValueError(f"block means nothing with per: {self.per}; write per: block, or leave it out")
-        if self.method != "percentile" and "percentile" in self.model_fields_set:
-            raise ValueError(f"percentile means nothing with method {self.method}; write method: percentile, or leave it out")
         if self.mode == "static" and self.calibrate is None:
             raise ValueError("mode static needs rows to find ranges on; write for instance calibrate: {data: train, rows: 256}")
+        if self.finetune is not None:
+            raise ValueError(f"mode {self.mode} works on an ONNX graph, which cannot be trained; leave finetune out")
+        self._fitting_bits()
+        self._fitting_scales()
+        self._fitting_method()
         return self
+
+    def _fitting_bits(self) -> None:
+        for bits in self.widths:
+            if not (1 <= bits <= 8 or bits == 16):
+                raise ValueError(f"bits: {bits} must be 1 to 8, or 16 (float16)")
+            if self.mode != "weights" and bits != 8:
+                raise ValueError(f"mode {self.mode} computes in 8 bits, not {bits}; use mode weights to store weights in {bits} bits")
+        if not self.widths or any(later >= earlier for earlier, later in zip(self.widths, self.widths[1:], strict=False)):
+            raise ValueError(f"bits: {list(self.widths)} must fall from stage to stage, for instance [16, 8, 4]")
+
+    def _fitting_scales(self) -> None:
+        if self.mode != "weights" and self.per == "block":
+            raise ValueError(f"per: block belongs to mode weights; mode {self.mode} takes per: channel or per: tensor")
+        if self.engine == "matmul_nbits":
+            if "per" in self.model_fields_set and self.per != "block":
+                raise ValueError(f"engine matmul_nbits has one scale per block, not per {self.per}; write per: block, or leave it out")
+            if self.block not in _BLOCKS:
+                raise ValueError(f"engine matmul_nbits takes blocks of {', '.join(map(str, _BLOCKS))} weights, not {self.block}")
+        elif self.per != "block" and "block" in self.model_fields_set:
+            raise ValueError(f"block means nothing with per: {self.per}; write per: block, or leave it out")
+
+    def _fitting_method(self) -> None:
+        if self.engine == "matmul_nbits":
+            self._fitting_engine()
+        elif self.method is not None and self.mode != "static":
+            hint = "; with mode weights it belongs to engine: matmul_nbits" if self.mode == "weights" else ""
+            raise ValueError(f"method means nothing with mode {self.mode}; it belongs to mode static, so leave it out{hint}")
+        elif self.method in _BITS_OF:
+            raise ValueError(f"method {self.method} belongs to engine: matmul_nbits; mode static takes minmax, entropy or percentile")
+        if self.method != "percentile" and "percentile" in self.model_fields_set:
+            raise ValueError(f"percentile means nothing with method {self.method or 'minmax'}; write method: percentile, or leave it out")
+
+    def _fitting_engine(self) -> None:
+        method = self.method or "rtn"
+        if method not in _BITS_OF:
+            raise ValueError(f"method {method} belongs to mode static; engine matmul_nbits takes {', '.join(_BITS_OF)}")
+        if len(self.widths) > 1:
+            raise ValueError(
+                "a schedule of bits needs engine: onnx, whose weights can be rounded again; give engine matmul_nbits one number"
+            )
+        if self.width not in _BITS_OF[method]:
+            able = " or ".join(map(str, _BITS_OF[method]))
+            raise ValueError(f"method {method} makes weights of {able} bits that the processor can compute with, not of {self.width}")
+        if (method == "gptq") != (self.calibrate is not None):
+            raise ValueError("method: gptq and calibrate: {data: …, rows: …} belong together")
+
+
+class QuantizeStage(QuantizeParameters):
+    """One stage of a schedule; `again`: the weights were rounded by the stage before, and are rounded anew from there."""
+
+    again: bool = False
 
 
 class CastParameters(Parameters):

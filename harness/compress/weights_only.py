@@ -1,124 +1,152 @@
 """Weight-only quantization: few-bit initializers, each turned back into floats by a DequantizeLinear node.
 
-What is on disk: 2 bits as int2, 3 and 4 bits as int4, 5 to 8 bits as int8. Only the weights of convolutions, matrix
-products, recurrent layers and embeddings are touched: they are nearly all of a model's size.
+What is on disk: 2 bits as int2, 4 as int4, 8 as int8; 1, 3, 5, 6 and 7 bits packed into bytes without gaps (see `packing`),
+and 2 bits too where the runtime does not read int2; 16 bits as float16. Only the weights of convolutions, matrix products,
+recurrent layers and embeddings are touched: they are nearly all of a model's size.
 """
 
 # ruff: noqa: PLC0415
 
 from __future__ import annotations
 
-import warnings
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from harness.compress import graph
-from harness.compress.graph import ModelProto, Use, Weight
+from harness.compress import facts, graph, packing
+from harness.compress.choice import axes, reason_to_leave
+from harness.compress.decoded import decoded
+from harness.compress.graph import ModelProto, Weight
 from harness.compress.parameters import QuantizeParameters
-from harness.compress.rounding import Rounded, largest_level, round_weight
+from harness.compress.rounding import Rounded, largest_level, number_of_levels, round_weight
 from harness.errors import ModelError
 from harness.ports.compress import Layer
 
-_OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Gather", "LSTM", "GRU", "RNN")
-_CONTAINERS = {2: ("INT2", 25, 13), 3: ("INT4", 21, 10), 4: ("INT4", 21, 10)}
-"""Bits → type on disk, the operator set that has it, the file format version that has it."""
+_CONTAINERS = {2: ("INT2", 25, 13), 4: ("INT4", 21, 10), 8: ("INT8", 21, 10)}
+"""Bits → type on disk, the operator set that has it, the file format version that has it. All others are packed."""
+
+_PACKED = ("UINT8", 21, 10)
+
+LARGEST_HALF = 65504.0
+"""The largest finite IEEE 754 binary16 number."""
 
 
-def quantize_weights(model: ModelProto, parameters: QuantizeParameters, container: str | None = None) -> tuple[ModelProto, list[Layer]]:
-    """A model with rounded weights and what was done to each; `container` overrides the type on disk."""
-    kind, opset, version = _CONTAINERS.get(parameters.bits, ("INT8", 21, 10))
-    if container == "INT4":
-        kind, opset, version = _CONTAINERS[4]
-    chosen = graph.excluded_nodes(model, parameters.exclude)
-    model = _at_least(model, opset, version)
+def quantize_weights(
+    model: ModelProto, parameters: QuantizeParameters, excluded: frozenset[str], packed: bool = False
+) -> tuple[ModelProto, list[Layer]]:
+    """A model with rounded weights and what was done to each; `packed` where the runtime does not read the type of these bits."""
+    kind, opset, version = _PACKED if packed else _CONTAINERS.get(parameters.width, _PACKED)
+    model = graph.at_least(model, opset, version)
     layers, nodes = [], []
     tensors = graph.initializers(model)
     for weight in graph.weights(model):
-        reason = _reason_to_leave(weight, chosen)
+        reason = reason_to_leave(weight, excluded) or ("stored as float16" if _half_already(weight, parameters) else "")
         if reason:
             layers.append(Layer(weight.name, weight.shape, reason=reason))
             continue
-        rounded, how = _rounded(graph.array_of(tensors[weight.name]), weight, parameters)
-        nodes.append(_store(model, tensors[weight.name], rounded, kind))
-        layers.append(Layer(weight.name, weight.shape, done=f"{2 * largest_level(parameters.bits) + 1} levels in {kind.lower()}, {how}"))
-    rest = [type(node).FromString(node.SerializeToString()) for node in model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend([*nodes, *rest])
+        tensor = tensors[weight.name]
+        if parameters.width == 16:
+            nodes.append(_store_half(tensor))
+            layers.append(Layer(weight.name, weight.shape, done="float16"))
+            continue
+        rounded, how = _rounded(graph.array_of(tensor), weight, parameters)
+        nodes += _store(model, tensor, rounded, kind, parameters.width)
+        layers.append(
+            Layer(weight.name, weight.shape, done=f"{number_of_levels(parameters.width)} levels in {_stored(kind, parameters)}, {how}")
+        )
+    graph.put_first(model, nodes)
     return model, layers
 
 
-def _reason_to_leave(weight: Weight, excluded: frozenset[str]) -> str:
-    if len(weight.shape) < 2:
-        return "one dimension: a bias or a scale"
-    if weight.dtype not in ("float32", "float16"):
-        return f"stored as {weight.dtype}"
-    if any(use.node in excluded for use in weight.uses):
-        return "excluded"
-    others = sorted({use.op for use in weight.uses if use.op not in _OPERATORS})
-    if others or not weight.uses:
-        return f"used by {', '.join(others)}" if others else "used by an inner graph only, or not at all"
-    return ""
+def with_facts(layers: list[Layer], before: ModelProto, after: ModelProto, bits: int) -> list[Layer]:
+    """The layers with what the runtime decodes from the made model, compared with the weights before."""
+    originals = graph.initializers(before)
+    values = dict(decoded(after, [layer.name for layer in layers if layer.done]))
+    return [
+        replace(layer, facts=facts.found(graph.array_of(originals[layer.name]), values[layer.name], bits)) if layer.done else layer
+        for layer in layers
+    ]
+
+
+def _half_already(weight: Weight, parameters: QuantizeParameters) -> bool:
+    return parameters.width == 16 and weight.dtype == "float16"
+
+
+def _stored(kind: str, parameters: QuantizeParameters) -> str:
+    return f"{parameters.width} bits packed into bytes" if kind == "UINT8" else kind.lower()
 
 
 def _rounded(array: NDArray[Any], weight: Weight, parameters: QuantizeParameters) -> tuple[Rounded, str]:
-    use = weight.uses[0]
     rank = len(weight.shape)
     if parameters.per == "tensor":
-        return round_weight(array, parameters.bits), "one scale"
-    channel, inner = _axes(use, rank)
+        return round_weight(array, parameters.width), "one scale"
+    channel, inner = axes(weight.uses[0], rank)
     if parameters.per == "block" and weight.shape[inner] > 1:
         block = min(parameters.block, weight.shape[inner])
-        made = round_weight(array, parameters.bits, inner, block)
+        made = round_weight(array, parameters.width, inner, block)
         return made, f"{made.scale.size:,} scales, one per block of {block} along axis {inner}"
-    made = round_weight(array, parameters.bits, channel)
+    made = round_weight(array, parameters.width, channel)
     why = ", as its blocks would hold one weight each" if parameters.per == "block" else ""
     return made, f"{made.scale.size:,} scales, one per channel (axis {channel}){why}"
 
 
-def _axes(use: Use, rank: int) -> tuple[int, int]:
-    """(axis of the output channels, axis along which products are summed)."""
-    if use.op == "Conv":
-        return 0, 1
-    if use.op == "ConvTranspose":
-        return 1, 0
-    if use.op == "Gather":
-        return 0, rank - 1
-    if use.op in ("LSTM", "GRU", "RNN"):
-        return 1, 2
-    left = use.position == 0
-    if left or use.transposed:
-        return rank - 2, rank - 1
-    return rank - 1, rank - 2
-
-
-def _store(model: ModelProto, tensor: Any, rounded: Rounded, kind: str) -> Any:
-    """Put levels and scales in the place of a weight; returns the node that gives the weight back under its name."""
+def _store(model: ModelProto, tensor: Any, rounded: Rounded, kind: str, bits: int) -> list[Any]:
+    """Put levels and scales in the place of a weight; returns the nodes that give the weight back under its name."""
     from onnx import TensorProto, helper, numpy_helper
 
     name = tensor.name
-    element = helper.tensor_dtype_to_np_dtype(getattr(TensorProto, kind))
     model.graph.initializer.remove(tensor)
-    model.graph.initializer.append(numpy_helper.from_array(rounded.levels.astype(element), f"{name}_quantized"))
-    model.graph.initializer.append(numpy_helper.from_array(rounded.scale, f"{name}_scale"))
+    inputs = [f"{name}_quantized", f"{name}_scale"]
+    model.graph.initializer.append(numpy_helper.from_array(rounded.scale, inputs[1]))
+    nodes: list[Any] = []
+    if kind == "UINT8":
+        nodes, zero = _store_packed(model, inputs[0], rounded, bits)
+        inputs.append(zero)
+    else:
+        element = helper.tensor_dtype_to_np_dtype(getattr(TensorProto, kind))
+        model.graph.initializer.append(numpy_helper.from_array(rounded.levels.astype(element), inputs[0]))
     attributes: dict[str, Any] = {"axis": rounded.axis, "block_size": rounded.block}
     given = {key: value for key, value in attributes.items() if value is not None}
-    return helper.make_node("DequantizeLinear", [f"{name}_quantized", f"{name}_scale"], [name], name=f"{name}_dequantize", **given)
+    return [*nodes, helper.make_node("DequantizeLinear", inputs, [name], name=f"{name}_dequantize", **given)]
 
 
-def _at_least(model: ModelProto, opset: int, version: int) -> ModelProto:
-    """The model in an operator set that knows the types on disk."""
-    import onnx
+def _store_packed(model: ModelProto, name: str, rounded: Rounded, bits: int) -> tuple[list[Any], str]:
+    """Nodes that unpack the levels as unsigned integers, and the name of their zero point: one number, spread to the scales' shape.
 
-    current = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
-    if current < opset:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                model = onnx.version_converter.convert_version(model, opset)
-        except Exception as error:
-            said = graph.first_line(error)
-            raise ModelError(f"the model's operator set {current} cannot be brought to {opset}, which these bits need: {said}") from error
-        graph.tidy(model)
-    model.ir_version = max(model.ir_version, version)
-    return model
+    One bit stands for the levels −1 and 1, which as unsigned integers around a zero point are 0 and 2.
+    """
+    from onnx import helper, numpy_helper
+
+    top = largest_level(bits)
+    values = (rounded.levels.astype(np.int16) + top).astype(np.uint8)
+    zero = np.array(top, np.uint8)
+    model.graph.initializer.append(numpy_helper.from_array(zero, f"{name}_zero"))
+    if bits == 1:
+        nodes = packing.stored(model, f"{name}_sign", (values >> 1).astype(np.uint8), 1)
+        nodes.append(helper.make_node("BitShift", [f"{name}_sign", f"{name}_zero"], [name], name=f"{name}_double", direction="LEFT"))
+    else:
+        nodes = packing.stored(model, name, values, bits)
+    if rounded.scale.ndim == 0:
+        return nodes, f"{name}_zero"
+    shape = numpy_helper.from_array(np.array(rounded.scale.shape, np.int64), f"{name}_scales")
+    model.graph.initializer.append(shape)
+    nodes.append(helper.make_node("Expand", [f"{name}_zero", shape.name], [f"{name}_zeros"], name=f"{name}_spread"))
+    return nodes, f"{name}_zeros"
+
+
+def _store_half(tensor: Any) -> Any:
+    """The weight as float16, and the node that gives it back as float32."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    array = graph.array_of(tensor)
+    largest = float(np.abs(array).max())
+    if largest > LARGEST_HALF:
+        raise ModelError(
+            f"quantize to 16 bits: weight {tensor.name!r} holds {largest:g}, and float16 ends at {LARGEST_HALF:g}; exclude it, or "
+            "rescale that layer"
+        )
+    name = tensor.name
+    tensor.CopyFrom(numpy_helper.from_array(array.astype(np.float16), f"{name}_half"))
+    return helper.make_node("Cast", [tensor.name], [name], name=f"{name}_widen", to=TensorProto.FLOAT)

@@ -46,3 +46,27 @@ def floats(tensor: Any) -> NDArray[np.float32]:
     if tensor.raw_data:
         return np.frombuffer(tensor.raw_data, kind).reshape(tuple(tensor.dims))
     return np.array(tensor.float_data, kind).reshape(tuple(tensor.dims))
+
+
+def packed(after: dict[str, Any], name: str, bits: int, count: int) -> NDArray[np.int64]:
+    """Unsigned integers out of the fields that `name` is cut into: for 7 bits the lowest 4, then 2, then 1."""
+    values, start = np.zeros(count, np.int64), 0
+    for width in {1: [1], 2: [2], 3: [2, 1], 4: [4], 5: [4, 1], 6: [4, 2], 7: [4, 2, 1], 8: [8]}[bits]:
+        tensor = after[f"{name}_bits{start}"]
+        assert tensor.data_type == onnx.TensorProto.UINT8
+        assert len(tensor.raw_data) == -(-count * width // 8), "gaps"
+        singles = np.unpackbits(np.frombuffer(tensor.raw_data, np.uint8), bitorder="little").astype(np.int64)
+        field = singles[: count * width].reshape(count, width) @ (2 ** np.arange(width))
+        values += field << start
+        start += width
+    return values
+
+
+def levels(after: dict[str, Any], name: str, bits: int, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Signed levels of a weight that `quantize` with mode weights stored under `<name>_quantized`, in whatever container."""
+    if f"{name}_quantized" in after:
+        return integers(after[f"{name}_quantized"])
+    count = int(np.prod(shape))
+    if bits == 1:
+        return (2 * packed(after, f"{name}_quantized_sign", 1, count) - 1).reshape(shape)
+    return (packed(after, f"{name}_quantized", bits, count) - (2 ** (bits - 1) - 1)).reshape(shape)

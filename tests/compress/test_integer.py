@@ -32,12 +32,14 @@ VARIANTS = [
     STATIC,
     STATIC | {"per": "tensor"},
     STATIC | {"activations": "s8"},
+    STATIC | {"activations": "u16"},
     STATIC | {"method": "entropy"},
     STATIC | {"method": "percentile", "percentile": 99.9},
 ]
 
 
 def quantized(net: Net, folder: Path, given: dict[str, Any], feed: Any = None) -> tuple[Path, StepReport]:
+    folder.mkdir(exist_ok=True)
     target = folder / "made.onnx"
     report = Quantize().apply(net.onnx, target, QuantizeParameters.model_validate(given), net.context(folder / "s", feed))
     return target, report
@@ -70,6 +72,8 @@ def test_stored_weights_decode_to_the_original_within_half_a_step(net: Net, tmp_
         scale = decoding.floats(after[f"{layer.name}_scale"])
         zero = decoding.integers(after[f"{layer.name}_zero_point"])
         assert f"{scale.size} scales" in layer.done if scale.size > 1 else "one scale" in layer.done
+        assert layer.facts["bits"] == 8
+        assert 25 < layer.facts["sqnr_db"] < 60
         assert _decodes(weight, levels, scale.astype(np.float64), zero) or _decodes(weight, levels.T, scale.astype(np.float64), zero)
 
 
@@ -96,6 +100,29 @@ def test_dynamic_mode_says_that_convolutions_have_one_scale(digits: Net, tmp_pat
 def test_unsigned_activations_with_signed_weights_carry_a_warning(digits: Net, tmp_path: Path) -> None:
     assert any("VNNI" in note for note in quantized(digits, tmp_path, STATIC)[1].notes)
     assert not any("VNNI" in note for note in quantized(digits, tmp_path, STATIC | {"activations": "s8"})[1].notes)
+
+
+def test_facts_are_those_of_the_file(digits: Net, tmp_path: Path) -> None:
+    """Static mode keeps axis 0 of convolutions for the scales; zero points are zero for s8."""
+    path, report = quantized(digits, tmp_path, STATIC)
+    before, after = decoding.tensors(digits.onnx), decoding.tensors(path)
+    for layer in report.layers:
+        if layer.done and len(layer.shape) == 4:
+            scale = decoding.floats(after[f"{layer.name}_scale"]).reshape(-1, 1, 1, 1)
+            made = decoding.integers(after[f"{layer.name}_quantized"]) * scale
+            assert layer.facts["sqnr_db"] == pytest.approx(signal_to_noise(decoding.floats(before[layer.name]), made), abs=1e-2)
+            assert layer.facts["sparsity"] == pytest.approx((made == 0).mean(), abs=1e-5)
+
+
+def test_sixteen_bit_activations_are_nearer(digits: Net, tmp_path: Path) -> None:
+    path, report = quantized(digits, tmp_path, STATIC | {"activations": "u16"})
+    nodes = [node for node in onnx.load(str(path)).graph.node if node.op_type == "QuantizeLinear"]
+    kinds = {tensor.name: tensor.data_type for tensor in onnx.load(str(path)).graph.initializer}
+    assert {kinds[node.input[2]] for node in nodes} == {onnx.TensorProto.UINT16}
+    assert any("u16 activations" in note for note in report.notes)
+    original = digits.answers(digits.onnx)
+    coarse, _ = quantized(digits, tmp_path / "u8", STATIC)
+    assert signal_to_noise(original, digits.answers(path)) > signal_to_noise(original, digits.answers(coarse))
 
 
 def test_each_method_finds_ranges_of_its_own(digits: Net, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -28,8 +29,9 @@ CASES = [
     (3, "block"),
     (2, "tensor"),
     (2, "block"),
+    (1, "channel"),
+    (1, "block"),
 ]
-STORED = {2: 2, 3: 4, 4: 4, 5: 8, 8: 8}
 
 
 def quantized(net: Net, folder: Path, **given: object) -> tuple[Path, dict[str, str]]:
@@ -58,15 +60,20 @@ def test_the_file_holds_what_is_claimed(survey: Net, tmp_path: Path, bits: int, 
     assert set(claimed) == {"layers.0.weight", "layers.3.weight", "layers.6.weight"} == set(nodes)
     for name in claimed:
         assert name not in after
-        stored, scale = after[f"{name}_quantized"], decoding.floats(after[f"{name}_scale"])
-        assert decoding.BITS[stored.data_type] == STORED[bits]
-        assert len(stored.raw_data) == -(-int(np.prod(stored.dims)) * STORED[bits] // 8)
-        weight = decoding.floats(before[name])
+        scale, weight = decoding.floats(after[f"{name}_scale"]), decoding.floats(before[name])
+        if f"{name}_quantized" in after:
+            stored = after[f"{name}_quantized"]
+            assert decoding.BITS[stored.data_type] == bits
+            assert len(stored.raw_data) == -(-weight.size * bits // 8)
         full = spread(scale, weight, nodes[name])
-        levels = decoding.integers(stored)
-        assert np.abs(levels).max() <= 2 ** (bits - 1) - 1
-        assert (np.abs(levels * full - weight) <= full / 2 * (1 + 1e-6)).all()
-        assert f"{2**bits - 1} levels" in claimed[name]
+        levels = decoding.levels(after, name, bits, weight.shape)
+        top = max(1, 2 ** (bits - 1) - 1)
+        steps = [step for step in range(-top, top + 1) if step or bits > 1]
+        nearest = np.min([np.abs(step * full - weight) for step in steps], axis=0)
+        assert set(np.unique(levels)) <= set(steps)
+        assert (np.abs(levels * full - weight) <= nearest * (1 + 1e-5) + 1e-7).all()
+        assert bits <= 2 or (nearest <= full / 2 * (1 + 1e-6)).all()
+        assert f"{len(steps)} levels" in claimed[name]
 
 
 @pytest.mark.parametrize(("bits", "per"), CASES)
@@ -78,7 +85,7 @@ def test_it_computes_with_the_decoded_weights(net: Net, tmp_path: Path, bits: in
     nodes = {node.output[0]: node for node in onnx.load(str(path)).graph.node if node.op_type == "DequantizeLinear"}
     for tensor in model.graph.initializer:
         if tensor.name in claimed:
-            levels = decoding.integers(after[f"{tensor.name}_quantized"])
+            levels = decoding.levels(after, tensor.name, bits, tuple(tensor.dims))
             full = spread(decoding.floats(after[f"{tensor.name}_scale"]), levels, nodes[tensor.name])
             tensor.raw_data = (levels * full).astype(np.float32).tobytes()
     decoded = tmp_path / "decoded.onnx"
@@ -183,19 +190,63 @@ def test_half_precision_weights_keep_their_type(survey: Net, tmp_path: Path) -> 
     assert np.isfinite(survey.answers(target)).all()
 
 
-def test_two_bits_fall_back_to_four_where_the_runtime_cannot_read_them(
-    survey: Net, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from harness.compress import quantize
+def test_two_bits_are_packed_where_the_runtime_cannot_read_them(survey: Net, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.compress import quantizer
 
-    monkeypatch.setattr(quantize, "refusal", lambda path: "no int2 here")
-    target = tmp_path / "made.onnx"
-    report = Quantize().apply(survey.onnx, target, QuantizeParameters(mode="weights", bits=2), survey.context(tmp_path / "s"))
-    stored = decoding.tensors(target)["layers.0.weight_quantized"]
-    assert decoding.BITS[stored.data_type] == 4
-    assert set(np.unique(decoding.integers(stored)).tolist()) <= {-1, 0, 1}
-    assert "stored as int4" in report.notes[0]
-    assert all("in int4" in layer.done for layer in report.layers if layer.done)
+    parameters, answers, sizes = QuantizeParameters(mode="weights", bits=2), [], []
+    for packed in (False, True):
+        if packed:
+            monkeypatch.setattr(quantizer, "refusal", lambda path: "no int2 here")
+        target = tmp_path / f"{packed}.onnx"
+        report = Quantize().apply(survey.onnx, target, parameters, survey.context(tmp_path / "s"))
+        answers.append(survey.answers(target))
+        sizes.append(target.stat().st_size)
+    levels = decoding.levels(decoding.tensors(target), "layers.3.weight", 2, (96, 96))
+    assert set(np.unique(levels).tolist()) == {-1, 0, 1}
+    assert "packed into bytes" in report.notes[0]
+    assert all("2 bits packed" in layer.done for layer in report.layers if layer.done)
+    np.testing.assert_allclose(answers[0], answers[1], atol=1e-4)
+    assert sizes[1] < sizes[0] + 3500
+
+
+@pytest.mark.parametrize("per", ["channel", "block"])
+def test_fewer_bits_make_smaller_files_and_larger_errors(languages: Net, tmp_path: Path, per: str) -> None:
+    """Every width has a container of its own: 5 bits take less than 8."""
+    sizes, ratios = [], []
+    for bits in (1, 2, 3, 4, 5, 6, 7, 8):
+        parameters = QuantizeParameters.model_validate({"mode": "weights", "bits": bits, "per": per})
+        report = Quantize().apply(languages.onnx, tmp_path / "made.onnx", parameters, languages.context(tmp_path / "s"))
+        sizes.append((tmp_path / "made.onnx").stat().st_size)
+        facts = {layer.name: layer.facts for layer in report.layers}["body.3.weight"]
+        assert facts["bits"] == bits
+        ratios.append(facts["sqnr_db"])
+    assert sizes == sorted(sizes)
+    assert ratios == sorted(ratios)
+    weights = 257 * 64 + 128 * 64 * 5 + 192 * 128 * 5 + 192 * 192 * 3 + 64 * 192
+    for first, second in itertools.pairwise(sizes):
+        assert second - first == pytest.approx(weights / 8, abs=7000)  # of the nodes that unpack
+
+
+def test_facts_are_those_of_the_file(survey: Net, tmp_path: Path) -> None:
+    parameters = QuantizeParameters(mode="weights", bits=3)
+    report = Quantize().apply(survey.onnx, tmp_path / "made.onnx", parameters, survey.context(tmp_path / "s"))
+    before, after = decoding.tensors(survey.onnx), decoding.tensors(tmp_path / "made.onnx")
+    layer = next(layer for layer in report.layers if layer.name == "layers.3.weight")
+    levels = decoding.levels(after, layer.name, 3, layer.shape)
+    decoded = levels * decoding.floats(after[f"{layer.name}_scale"])[:, None]
+    assert layer.facts["sqnr_db"] == pytest.approx(signal_to_noise(decoding.floats(before[layer.name]), decoded), abs=1e-2)
+    assert layer.facts["sparsity"] == pytest.approx((levels == 0).mean(), abs=1e-5)
+    assert not next(layer for layer in report.layers if layer.name == "layers.0.bias").facts
+
+
+@pytest.mark.parametrize("per", ["channel", "tensor"])
+def test_sixteen_bits_are_the_nearest_float16(survey: Net, tmp_path: Path, per: str) -> None:
+    path, claimed = quantized(survey, tmp_path, bits=16, per=per)
+    before, after = decoding.tensors(survey.onnx), decoding.tensors(path)
+    assert set(claimed.values()) == {"float16"}
+    for name in claimed:
+        assert (decoding.floats(after[f"{name}_half"]) == decoding.floats(before[name]).astype(np.float16)).all()
+    assert path.stat().st_size < 0.56 * survey.onnx.stat().st_size
 
 
 def test_it_loads_in_a_fresh_process(net: Net, tmp_path: Path) -> None:

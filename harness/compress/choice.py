@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 
 from harness.compress.graph import ModelProto, Use, Weight, all_nodes
@@ -15,6 +17,9 @@ OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Gather", "LSTM", "GRU",
 
 _DECODERS = ("DequantizeLinear", "BitShift", "Cast", "GatherBlockQuantized")
 """What turns stored integers back into weights."""
+
+_STORED = re.compile(r"(_quantized|_index)?(_sign)?(_bits\d|_Q\d\w*)?$")
+"""What is put behind a weight's name where it is stored as integers."""
 
 
 def reason_to_leave(weight: Weight, excluded: frozenset[str], operators: Sequence[str] = OPERATORS) -> str:
@@ -58,17 +63,23 @@ def refuse_integers(model: ModelProto, step: str) -> None:
 
 
 def integer_weights(model: ModelProto) -> tuple[str, ...]:
-    """Initializers that hold weights as integers: quantized, packed, or indices into a codebook."""
+    """Names of the weights that are held as integers: quantized, packed, or as indices into a codebook."""
     from onnx import TensorProto
 
-    floats = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
-    kinds = {tensor.name: tensor for tensor in model.graph.initializer if tensor.data_type not in (*floats, TensorProto.INT64)}
-    found = []
-    for node in all_nodes(model):
-        integer = node.op_type in _DECODERS or "Integer" in node.op_type or "QLinear" in node.op_type or "NBits" in node.op_type
-        places = node.input[:1] if node.op_type in _DECODERS else node.input
-        found += [name for name in places if integer and name in kinds and _elements(kinds[name]) > 1 and not _is_bias(kinds[name])]
-    return tuple(dict.fromkeys(found))
+    kinds = (TensorProto.INT8, TensorProto.UINT8, TensorProto.INT4, TensorProto.UINT4, TensorProto.INT16, TensorProto.UINT16)
+    small = (*kinds, *(getattr(TensorProto, name) for name in ("INT2", "UINT2") if hasattr(TensorProto, name)))
+    held = {tensor.name for tensor in model.graph.initializer if tensor.data_type in small and math.prod(tensor.dims) > 1}
+    found = [_weight_input(node) for node in all_nodes(model)]
+    return tuple(dict.fromkeys(_STORED.sub("", name) for name in found if name in held))
+
+
+def _weight_input(node: ModelProto) -> str:
+    """The input of a node at which integers that stand for weights come in, "" where there is none."""
+    if node.op_type in _DECODERS:
+        return str(node.input[0])
+    place = 3 if node.op_type.startswith(("QLinear", "QGemm")) else 1
+    integer = place == 3 or any(part in node.op_type for part in ("Integer", "NBits", "DynamicQuantize"))
+    return str(node.input[place]) if integer and len(node.input) > place else ""
 
 
 def refuse_nothing_done(layers: Sequence[Layer], step: str, done: str) -> None:
@@ -78,16 +89,3 @@ def refuse_nothing_done(layers: Sequence[Layer], step: str, done: str) -> None:
     reasons = sorted({f"{layer.name}: {layer.reason}" for layer in layers if len(layer.shape) > 1})[:5]
     why = "; ".join(reasons) or "the model has no weight of two or more dimensions"
     raise ModelError(f"{step}: nothing was {done}, the result would be the original itself ({why})")
-
-
-def _elements(tensor: ModelProto) -> int:
-    count = 1
-    for length in tensor.dims:
-        count *= length
-    return count
-
-
-def _is_bias(tensor: ModelProto) -> bool:
-    from onnx import TensorProto
-
-    return bool(tensor.data_type == TensorProto.INT32)

@@ -1,7 +1,8 @@
 """GPTQ: rounding that lets later weights make up for the error of earlier ones.
 
-Frantar, Ashkboos, Hoefler and Alistarh, 2022, arXiv:2210.17323. Written here because the one that comes with ONNX Runtime 1.31 (and Neural Compressor before it) reads the wrong triangle of
-its Cholesky factor: no error is passed on, and what comes out is plain rounding to the last bit.
+Frantar, Ashkboos, Hoefler and Alistarh, 2022, arXiv:2210.17323. Written here because the one that comes with ONNX Runtime
+1.31 (and with Neural Compressor before it) reads the wrong triangle of its Cholesky factor: no error is passed on, and what
+comes out is plain rounding to the last bit.
 """
 
 # ruff: noqa: PLC0415

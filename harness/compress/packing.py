@@ -48,8 +48,11 @@ def pack(values: NDArray[np.uint8], bits: int) -> list[NDArray[np.uint8]]:
 
 def stored(model: ModelProto, name: str, values: NDArray[np.uint8], bits: int) -> list[Any]:
     """Put the packed values into the model; returns nodes that give them back as `name`, uint8 in the values' shape."""
-    from onnx import helper
+    from onnx import helper, numpy_helper
 
+    if bits == 8:
+        model.graph.initializer.append(numpy_helper.from_array(values, name))
+        return []
     nodes: list[Any] = []
     start, whole = 0, ""
     shape = _constant(model, f"{name}_shape", np.array(values.shape, np.int64))

@@ -1,0 +1,91 @@
+"""The few values that stand best for many: k-means in one dimension. Imports scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
+
+BINS = 8192
+"""Points that k-means looks at: weights beyond that number are first gathered into so many bins."""
+
+_STEPS = 500
+_LAST_STEPS = 3
+
+Floats = NDArray[np.floating]
+Doubles = NDArray[np.float64]
+
+
+def codebook(weight: Floats, size: int, seed: int) -> Floats:
+    """At most `size` ascending values in the weight's own type, near the least squared error.
+
+    The best of several runs of k-means: from values spread evenly from the smallest to the largest weight (what Han and others
+    found best), which cannot end farther away than uniform rounding; from quantiles; and from k-means++. Then some steps on the
+    weights themselves. A value to which mostly zeros belong is exactly zero, so that pruned weights stay pruned.
+    """
+    flat = weight.reshape(-1)
+    distinct = np.unique(flat)
+    if len(distinct) <= size:
+        return distinct
+    points, counts = _binned(flat.astype(np.float64), size)
+    starts = [np.linspace(points.min(), points.max(), size), np.quantile(points, (np.arange(size) + 0.5) / size)]
+    starts += _plus_plus(points, counts, size, seed)
+    ends = [_settled(points, counts, start, _STEPS) for start in starts]
+    values = min(ends, key=lambda end: _error(points, counts, end))
+    values = _settled(flat.astype(np.float64), np.ones(flat.size), values, _LAST_STEPS)
+    return np.unique(_with_zero(flat, values).astype(weight.dtype))
+
+
+def nearest(weight: Floats, values: Floats) -> NDArray[np.uint8]:
+    """The number of the nearest value for each weight, in the weight's shape; `values` ascend."""
+    exact = values.astype(np.float64)
+    return np.searchsorted((exact[1:] + exact[:-1]) / 2, weight.astype(np.float64)).astype(np.uint8)
+
+
+def _binned(flat: Doubles, size: int) -> tuple[Doubles, Doubles]:
+    """(means, counts) of bins: of equal width, or of equal count where outliers would leave too few."""
+    if flat.size <= BINS:
+        points, counts = np.unique(flat, return_counts=True)
+        return points, counts.astype(np.float64)
+    place = np.clip((flat - flat.min()) / np.ptp(flat) * BINS, 0, BINS - 1).astype(np.int64)
+    counts = np.bincount(place, minlength=BINS).astype(np.float64)
+    filled = counts > 0
+    if np.count_nonzero(filled) >= 4 * size:
+        return np.bincount(place, flat, BINS)[filled] / counts[filled], counts[filled]
+    parts = np.array_split(np.sort(flat), BINS)
+    return np.array([part.mean() for part in parts]), np.array([float(part.size) for part in parts])
+
+
+def _plus_plus(points: Doubles, counts: Doubles, size: int, seed: int) -> list[Doubles]:
+    """What scikit-learn makes of its own starts; fewer of them where there are many values, each near its points anyway."""
+    with threadpool_limits(1):
+        made = [
+            KMeans(size, n_init=1, random_state=seed + number).fit(points.reshape(-1, 1), sample_weight=counts)
+            for number in range(max(1, min(10, 128 // size)))
+        ]
+    return [np.sort(run.cluster_centers_.reshape(-1)) for run in made]
+
+
+def _error(points: Doubles, counts: Doubles, values: Doubles) -> float:
+    place = np.searchsorted((values[1:] + values[:-1]) / 2, points)
+    return float(np.sum(counts * np.square(points - values[place])))
+
+
+def _settled(points: Doubles, counts: Doubles, values: Doubles, steps: int) -> Doubles:
+    """Lloyd's algorithm: every value to the mean of the points nearest to it, until none moves. KMeans stops long before that."""
+    for _ in range(steps):
+        place = np.searchsorted((values[1:] + values[:-1]) / 2, points)
+        weight = np.bincount(place, counts, len(values))
+        sums = np.bincount(place, counts * points, len(values))
+        moved = np.sort(np.where(weight > 0, sums / np.maximum(weight, 1), values))
+        if np.array_equal(moved, values):
+            break
+        values = moved
+    return values
+
+
+def _with_zero(flat: Floats, values: Doubles) -> Doubles:
+    place = np.searchsorted((values[1:] + values[:-1]) / 2, flat.astype(np.float64))
+    zeros = np.bincount(place[flat == 0], minlength=len(values))
+    return np.where(2 * zeros > np.bincount(place, minlength=len(values)), 0.0, values)

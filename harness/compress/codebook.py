@@ -46,8 +46,8 @@ def nearest(weight: Floats, values: Floats) -> NDArray[np.uint8]:
 def _binned(flat: Doubles, size: int) -> tuple[Doubles, Doubles]:
     """(means, counts) of bins: of equal width, or of equal count where outliers would leave too few."""
     if flat.size <= BINS:
-        points, counts = np.unique(flat, return_counts=True)
-        return points, counts.astype(np.float64)
+        points, times = np.unique(flat, return_counts=True)
+        return points, times.astype(np.float64)
     place = np.clip((flat - flat.min()) / np.ptp(flat) * BINS, 0, BINS - 1).astype(np.int64)
     counts = np.bincount(place, minlength=BINS).astype(np.float64)
     filled = counts > 0

@@ -29,9 +29,15 @@ def export(network: Network, target: Path, opset: int | None = None, tolerance: 
 
     Returns notes; `ModelError` when torch cannot export it or the file answers otherwise than the module.
     """
+    return write_onnx(network, wrapped_module(network), target, opset, tolerance)
+
+
+def write_onnx(
+    network: Network, wrapped: torch.nn.Module, target: Path, opset: int | None = None, tolerance: float = TOLERANCE
+) -> tuple[str, ...]:
+    """The same for a module that stands for the network: called with a tuple of tensors, giving the judged answer."""
     name, example, free = network.source.name, network.example, free_axes(network)
     names = tuple(example)
-    wrapped = wrapped_module(network)
     try:
         with quiet():
             program = torch.onnx.export(
@@ -110,7 +116,7 @@ def free_axes(network: Network) -> dict[str, dict[int, str]]:
 
 
 def verify(
-    name: str, module: OneAnswer, target: Path, batches: Sequence[Batch], names: Sequence[str], tolerance: float
+    name: str, module: torch.nn.Module, target: Path, batches: Sequence[Batch], names: Sequence[str], tolerance: float
 ) -> tuple[int, float]:
     """(rows compared, largest difference); one batch of a single row is among them."""
     try:

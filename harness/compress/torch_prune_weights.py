@@ -15,7 +15,8 @@ from harness.compress.torch_training import gather_lessons
 from harness.errors import ModelError
 from harness.ports.compress import Layer, StepContext, StepReport
 
-_BATCH = 64
+_BATCH = 8
+"""Rows per gradient: few, so that what single rows ask for does not cancel out."""
 
 
 def prune_weights(network: Network, stage: PruneStage, context: StepContext) -> StepReport:
@@ -79,14 +80,26 @@ def _scores(network: Network, chosen: Mapping[str, torch.nn.Module], stage: Prun
 
 
 def gradients(network: Network, stage: PruneStage, context: StepContext) -> None:
-    """Fill `.grad` with the gradients of the mean loss over the rows of `gradients:`."""
+    """Fill `.grad` with the root of the mean square of the loss's gradients over small batches of the rows of `gradients:`.
+
+    Not their mean: at the end of training it is next to nothing, whatever a weight is worth. Weight times this number is the
+    root of what its removal would cost, by the diagonal of the empirical Fisher information (Theis et al. 2018,
+    arXiv:1801.05787; Molchanov et al. 2019, arXiv:1906.10771).
+    """
     assert stage.gradients is not None
     lessons, loss_of = gather_lessons(context, stage.gradients.data, stage.gradients.rows), task_loss(network)
-    network.module.zero_grad()
     network.module.eval()
+    squares: dict[str, torch.Tensor] = {}
     order = torch.arange(len(lessons)).numpy()
     for inputs, targets in lessons.batches(order, _BATCH):
-        (loss_of(inputs, targets) * len(targets) / len(lessons)).backward()  # type: ignore[no-untyped-call]  # torch ships it untyped
+        network.module.zero_grad()
+        loss_of(inputs, targets).backward()  # type: ignore[no-untyped-call]  # torch ships it untyped
+        for name, value in network.module.named_parameters():
+            if value.grad is not None:
+                squares[name] = squares.get(name, torch.zeros_like(value)) + value.grad.detach() ** 2
+    batches = -(-len(lessons) // _BATCH)
+    for name, value in network.module.named_parameters():
+        value.grad = (squares[name] / batches).sqrt() if name in squares else None
 
 
 def _gradient(name: str, weight: torch.nn.Parameter) -> torch.Tensor:

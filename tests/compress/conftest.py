@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -31,14 +33,40 @@ class Net:
     rows: NDArray[Any]
     targets: NDArray[np.int64]
     training: NDArray[Any]
+    training_targets: NDArray[np.int64]
 
     @property
     def spec(self) -> ModelSpec:
         output = OutputSpec(OutputType.LOGITS, Task.MULTICLASS, name="logits")
-        return ModelSpec("original", "torch", None, inputs=(InputSpec(self.tensor, ("x",)),), output=output)
+        parameters = SimpleNamespace(factory=f"{self.name}.nets:build", kwargs={})
+        return ModelSpec("original", "torch", parameters, inputs=(InputSpec(self.tensor, ("x",)),), output=output)
 
     def context(self, scratch: Path, feed: Callable[[str, int | None], Any] | None = None) -> StepContext:
         return context(scratch, feed or (lambda name, rows: iter([{self.tensor: self.training[:rows]}])), root=SUITES)
+
+    def network(self) -> Any:
+        """A network of its own, to be changed."""
+        from harness.compress.network import Network
+
+        return Network(copy.deepcopy(self.module), self.spec, [{self.tensor: self.rows[:32]}, {self.tensor: self.rows[32:50]}], SUITES)
+
+    def lessons(self, data: str, rows: int | None) -> Iterator[Any]:
+        """Training rows with their right answers."""
+        count = len(self.training) if rows is None else rows
+        for start in range(0, count, 512):
+            part = slice(start, min(start + 512, count))
+            yield {self.tensor: self.training[part]}, self.training_targets[part]
+
+    def torch_context(self, folder: Path, **more: Any) -> StepContext:
+        """What a technique for torch networks is given."""
+        return context(folder, lessons=self.lessons, output=self.spec.output, root=SUITES, **more)
+
+    def torch_accuracy(self, module: Any) -> float:
+        """Share of right answers on the test rows."""
+        import torch
+
+        with torch.inference_mode():
+            return float((module.eval()(torch.from_numpy(self.rows)).argmax(1).numpy() == self.targets).mean())
 
     def answers(self, path: Path) -> NDArray[np.float32]:
         from harness.compress.runtime import session
@@ -58,8 +86,10 @@ def _net(name: str, data: str, tensor: str, folder: Path, limit: int) -> Net:
     module = nets.build()
     module.load_state_dict(load_file(SUITES / name / "weights.safetensors"))
     rows, targets = (tensor_.numpy()[:limit] for tensor_ in train.load(source.test()))
-    training, _ = train.load(source.train())
-    made = Net(name, module.eval(), folder / f"{name}.onnx", tensor, rows, targets, training.numpy()[:512])
+    training, training_targets = train.load(source.train())
+    made = Net(
+        name, module.eval(), folder / f"{name}.onnx", tensor, rows, targets, training.numpy()[:2048], training_targets.numpy()[:2048]
+    )
     export(made.spec, module, [{tensor: rows[:32]}, {tensor: rows[32:50]}], made.onnx)
     return made
 

@@ -1,0 +1,223 @@
+"""Pruning of the shipped networks in torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from harness.compress.network import Network
+from harness.compress.prune import Prune, PruneParameters
+from harness.compress.torch_prune_weights import two_of_four
+from harness.core.models import InputSpec, ModelSpec
+from harness.errors import ModelError
+from harness.ports.compress import StepReport
+from tests.compress.build import export
+from tests.compress.conftest import Net, done
+
+
+def pruned(net: Net, folder: Path, **given: Any) -> tuple[Network, StepReport]:
+    network, parameters = net.network(), PruneParameters.model_validate(given)
+    for number, stage in enumerate(Prune().stages(parameters)):
+        report = Prune().transform(network, stage, net.torch_context(folder / str(number)))
+    network.module.eval()
+    return network, report
+
+
+def zeros(network: Network) -> dict[str, float]:
+    return {name: float((value == 0).float().mean()) for name, value in network.module.named_parameters() if value.ndim > 1}
+
+
+def test_the_share_asked_for_is_the_share_found_in_each_layer(net: Net, tmp_path: Path) -> None:
+    network, report = pruned(net, tmp_path, sparsity=0.7)
+    found = zeros(network)
+    for layer in report.layers:
+        if layer.done:
+            assert found[layer.name] == pytest.approx(0.7, abs=0.5 / np.prod(layer.shape) + 1e-9)
+            assert layer.facts["sparsity"] == pytest.approx(found[layer.name])
+        else:
+            assert layer.reason
+    assert len(done(report)) >= 3
+
+
+def test_the_smallest_weights_go(survey: Net, tmp_path: Path) -> None:
+    network, _ = pruned(survey, tmp_path, sparsity=0.25)
+    for name, before in survey.module.named_parameters():
+        if before.ndim > 1:
+            after = network.module.get_parameter(name)
+            kept = after != 0
+            assert torch.equal(after[kept], before[kept])
+            assert before[~kept].abs().max() <= before[kept].abs().min()
+
+
+def test_a_global_share_holds_for_all_together(digits: Net, tmp_path: Path) -> None:
+    network, _ = pruned(digits, tmp_path, sparsity=0.6, scope="global")
+    weights = [value for _, value in network.module.named_parameters() if value.ndim > 1]
+    assert sum(int((value == 0).sum()) for value in weights) == round(0.6 * sum(value.numel() for value in weights))
+    shares = list(zeros(network).values())
+    assert max(shares) - min(shares) > 0.1
+
+
+def test_gradients_choose_better_than_sizes(digits: Net, tmp_path: Path) -> None:
+    """Molchanov et al. 2019: what the loss says about a weight is worth more than its size. Without any training after."""
+    taylor, _ = pruned(digits, tmp_path / "t", sparsity=0.7, scope="global", by="gradient", gradients={"data": "train", "rows": 512})
+    size, _ = pruned(digits, tmp_path / "m", sparsity=0.7, scope="global")
+    assert digits.torch_accuracy(taylor.module) > digits.torch_accuracy(size.module) + 0.03
+
+
+def test_two_of_every_four_are_zero(net: Net, tmp_path: Path) -> None:
+    network, report = pruned(net, tmp_path, unit="2:4")
+    for name in done(report):
+        rows = network.module.get_parameter(name).detach().flatten(1).numpy()
+        whole = rows.shape[1] // 4 * 4
+        assert ((rows[:, :whole].reshape(len(rows), -1, 4) != 0).sum(axis=2) == 2).all()
+        assert (rows[:, whole:] != 0).all()
+
+
+def test_two_of_four_by_hand() -> None:
+    mask = two_of_four(torch.tensor([[4.0, 1.0, 3.0, 2.0, 0.0, 0.0, 0.0, 0.0, 9.0]]))
+    assert mask.tolist() == [[1, 0, 1, 0, 0, 0, 1, 1, 1]]
+
+
+def test_zeros_stay_zero_while_the_network_is_trained(survey: Net, tmp_path: Path) -> None:
+    network, report = pruned(survey, tmp_path, sparsity=0.9, finetune={"data": "train", "epochs": 2})
+    assert all(share >= 0.9 - 1e-3 for share in zeros(network).values())
+    assert [row["epoch"] for row in report.table] == [1, 2]
+    moved = network.module.get_parameter("layers.3.weight")
+    assert not torch.equal(moved[moved != 0], survey.module.get_parameter("layers.3.weight")[moved != 0])
+
+
+@pytest.mark.parametrize("by", ["magnitude", "gradient"])
+def test_channels_really_go(net: Net, tmp_path: Path, by: str) -> None:
+    more = {"by": by, "gradients": {"data": "train", "rows": 128}} if by == "gradient" else {}
+    network, report = pruned(net, tmp_path, sparsity=0.5, unit="channel", **more)
+    before, after = (sum(value.numel() for value in module.parameters()) for module in (net.module, network.module))
+    assert after < 0.6 * before
+    batch = torch.from_numpy(net.rows[:5])
+    assert network.module(batch).shape == net.module(batch).shape
+    for layer in report.layers:
+        now = tuple(network.module.get_parameter(layer.name).shape)
+        assert (now == layer.shape) == (not layer.done)
+        assert layer.facts.get("kept", 1.0) == pytest.approx(np.prod(now) / np.prod(layer.shape))
+
+
+def test_what_is_kept_is_the_original_with_channels_left_out(survey: Net, tmp_path: Path) -> None:
+    """A perceptron by hand: the hidden units that stay have the rows and columns they had."""
+    network, _ = pruned(survey, tmp_path, sparsity=0.5, unit="channel")
+    first, whole = network.module.get_parameter("layers.0.weight").detach(), survey.module.get_parameter("layers.0.weight").detach()
+    kept = [int((whole == row).all(1).nonzero()[0, 0]) for row in first]
+    assert len(set(kept)) == 48
+    second = survey.module.get_parameter("layers.3.weight").detach()[:, kept]
+    assert all(any(torch.equal(row, other) for other in second) for row in network.module.get_parameter("layers.3.weight").detach())
+
+
+def test_training_after_pruning_recovers_what_was_lost(digits: Net, tmp_path: Path) -> None:
+    """Li et al. 2017 (arXiv:1608.08710) and everybody since."""
+    bare, _ = pruned(digits, tmp_path / "a", sparsity=0.5, unit="channel")
+    trained, _ = pruned(digits, tmp_path / "b", sparsity=0.5, unit="channel", finetune={"data": "train", "epochs": 5})
+    lost = digits.torch_accuracy(digits.module) - digits.torch_accuracy(bare.module)
+    assert lost > 0.2
+    assert digits.torch_accuracy(digits.module) - digits.torch_accuracy(trained.module) < 0.1 * lost
+
+
+def test_stages_end_at_the_share_of_the_original(digits: Net, tmp_path: Path) -> None:
+    network, _ = pruned(digits, tmp_path, sparsity={"from": 0.25, "to": 0.5, "steps": 2}, unit="channel")
+    assert [network.module[place].out_channels for place in (0, 3, 7)] == [16, 32, 32]
+
+
+def test_excluded_layers_keep_their_channels(digits: Net, tmp_path: Path) -> None:
+    network, _ = pruned(digits, tmp_path, sparsity=0.5, unit="channel", exclude=["3"])
+    assert network.module[3].out_channels == 64
+    assert network.module[0].out_channels == 16
+    with pytest.raises(ModelError, match=r"exclude: the network has no layer called '33'; did you mean '3'\?"):
+        pruned(digits, tmp_path / "b", sparsity=0.5, unit="channel", exclude=["33"])
+
+
+@pytest.mark.parametrize("unit", ["weight", "channel"])
+def test_it_is_kept_and_comes_back_the_same(net: Net, tmp_path: Path, unit: str) -> None:
+    network, _ = pruned(net, tmp_path / "s", sparsity=0.5, unit=unit)
+    (tmp_path / "kept").mkdir()
+    network.save(tmp_path / "kept")
+    again = Network(net.network().module, net.spec, network.rows, network.root)
+    again.load(tmp_path / "kept")
+    batch = {net.tensor: net.rows[:20]}
+    np.testing.assert_array_equal(again.answers(batch)["logits"], network.answers(batch)["logits"])
+    assert again.edits == network.edits
+
+
+def test_the_smaller_network_is_a_smaller_file_that_answers_alike(digits: Net, tmp_path: Path) -> None:
+    network, _ = pruned(digits, tmp_path / "s", sparsity=0.5, unit="channel")
+    export(digits.spec, network.module, network.rows, tmp_path / "m.onnx")
+    assert (tmp_path / "m.onnx").stat().st_size < 0.4 * digits.onnx.stat().st_size
+    expected = network.module(torch.from_numpy(digits.rows)).detach().numpy()
+    np.testing.assert_allclose(digits.answers(tmp_path / "m.onnx"), expected, atol=1e-4)
+
+
+class Block(torch.nn.Module):
+    """Adds something to what passes through."""
+
+    def __init__(self, strength: float) -> None:
+        super().__init__()
+        self.inner = torch.nn.Linear(6, 6, bias=False)
+        torch.manual_seed(int(strength * 1000))
+        self.inner.weight.data = strength * torch.randn(6, 6)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.inner(x)
+
+
+class Stack(torch.nn.Module):
+    """Four blocks, of which the second and the fourth hardly do anything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = torch.nn.ModuleList(Block(strength) for strength in (1.0, 0.01, 0.8, 0.001))
+        self.head = torch.nn.Linear(6, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for block in self.blocks:
+            x = block(x)
+        return self.head(x)
+
+
+def stack() -> Network:
+    rows = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
+    return Network(Stack(), ModelSpec("original", "torch", None, inputs=(InputSpec("x", ("x",)),)), [{"x": rows}], Path("."))
+
+
+def test_blocks_that_change_least_go(digits: Net, tmp_path: Path) -> None:
+    network = stack()
+    expected = torch.nn.Sequential(network.module.blocks[0], network.module.blocks[2], network.module.head)
+    (stage,) = Prune().stages(PruneParameters(unit="block", sparsity=0.5))
+    report = Prune().transform(network, stage, digits.torch_context(tmp_path))
+    assert [row["kept"] for row in report.table] == [True, False, True, False]
+    x = torch.from_numpy(network.rows[0]["x"])
+    torch.testing.assert_close(network.module(x), expected(x))
+    assert done(report) == {"blocks.1.inner.weight": "gone with block 1", "blocks.3.inner.weight": "gone with block 3"}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"unit": "block", "keep": [0, 4]}, "keep names \\[0, 4\\], and 'blocks' has the blocks 0 to 3"),
+        ({"unit": "block", "blocks": "bloks", "keep": [0]}, "no layer called 'bloks'; did you mean 'blocks'"),
+        ({"unit": "block", "blocks": "head", "keep": [0]}, "'head' is a Linear, not a list of blocks"),
+        ({"unit": "block", "sparsity": 0.05}, "5% of 4 blocks is less than one block"),
+        ({"unit": "head", "sparsity": 0.5}, "no attention with separate projections"),
+    ],
+)
+def test_what_cannot_be_taken_away(digits: Net, tmp_path: Path, given: dict[str, Any], words: str) -> None:
+    (stage,) = Prune().stages(PruneParameters.model_validate(given))
+    with pytest.raises(ModelError, match=words):
+        Prune().transform(stack(), stage, digits.torch_context(tmp_path))
+
+
+def test_a_weight_that_is_not_finite_is_named(digits: Net, tmp_path: Path) -> None:
+    network = digits.network()
+    network.module[3].weight.data[0, 0, 0, 0] = float("nan")
+    (stage,) = Prune().stages(PruneParameters(sparsity=0.5))
+    with pytest.raises(ModelError, match=r"prune: weight '3.weight' holds 1 value\(s\) that are NaN"):
+        Prune().transform(network, stage, digits.torch_context(tmp_path))

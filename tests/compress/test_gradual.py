@@ -202,7 +202,8 @@ def test_pruning_in_six_steps_killed_in_the_fourth(project: Path, tmp_path: Path
     running.send_signal(signal.SIGKILL)
     running.communicate()
     again = start(project, tmp_path / "second")
-    assert again.wait(timeout=200) == 0, again.communicate()[0]
+    said = again.communicate(timeout=200)[0]
+    assert again.returncode == 0, said
     folder, record = artefact(project)
     rows = record["steps"][0]["trace"]
     assert len(list((tmp_path / "second").iterdir())) == len(rows) - 3, "the first three stages were not done again"
@@ -219,7 +220,8 @@ def test_pruning_in_six_steps_killed_in_the_fourth(project: Path, tmp_path: Path
     for path in (project / "suites").iterdir():
         (undisturbed / "suites" / path.name).symlink_to(path)
     whole = start(undisturbed, tmp_path / "third")
-    assert whole.wait(timeout=200) == 0, whole.communicate()[0]
+    said = whole.communicate(timeout=200)[0]
+    assert whole.returncode == 0, said
     other, record_of_other = artefact(undisturbed)
     assert (other / "model.onnx").read_bytes() == (folder / "model.onnx").read_bytes()
     assert [_timeless(row) for row in record_of_other["steps"][0]["trace"]] == [_timeless(row) for row in rows]

@@ -26,9 +26,7 @@ def weights(network: Network) -> torch.Tensor:
     return torch.cat([value.detach().flatten() for value in network.module.parameters()])
 
 
-def trained(
-    net: Net, folder: Path, loss: Loss | None = None, settings: FinetuneParameters = SETTINGS, seed: int = 0
-) -> tuple[Network, Any]:
+def trained(net: Net, folder: Path, seed: int = 0) -> tuple[Network, Any]:
     network, context = net.network(), net.torch_context(folder, seed=seed)
     lessons = gather_lessons(context, "train", 256)
     return network, train(network, lessons, SETTINGS, task_loss(network), context)

@@ -8,9 +8,11 @@ from harness.compress.distill import Distill, DistillParameters
 from harness.compress.export import Export, ExportParameters
 from harness.compress.factorize import Factorize, FactorizeParameters
 from harness.compress.lottery import Lottery, LotteryParameters
+from harness.compress.mixed import Mixed, MixedParameters
 from harness.compress.parameters import CastParameters, QuantizeParameters
 from harness.compress.prune import Prune, PruneParameters
 from harness.compress.quantize import Quantize
+from harness.compress.share import Share, ShareParameters
 from harness.ports.compress import Technique
 
 TECHNIQUES: tuple[Kind[Technique], ...] = (
@@ -18,6 +20,8 @@ TECHNIQUES: tuple[Kind[Technique], ...] = (
     Kind("cast", CastParameters, Cast(), shorthand="to"),
     Kind("prune", PruneParameters, Prune(), shorthand="sparsity"),
     Kind("factorize", FactorizeParameters, Factorize(), shorthand="method"),
+    Kind("share", ShareParameters, Share(), shorthand="bits"),
+    Kind("mixed", MixedParameters, Mixed()),
     Kind("distill", DistillParameters, Distill()),
     Kind("lottery", LotteryParameters, Lottery()),
     Kind("export", ExportParameters, Export(), shorthand="to"),

@@ -22,8 +22,8 @@ def constant_names(model: ModelProto) -> tuple[str, ...]:
         if any(node.input) and all(name in known for name in node.input if name) and not _has_inner_graph(node):
             known.update(node.output)
             makers.append(node)
-    inner = {node.name for node in makers}
-    used = {name for node in graph.all_nodes(model) if node.name not in inner for name in node.input}
+    inner = {id(node) for node in makers}
+    used = {name for node in graph.all_nodes(model) if id(node) not in inner for name in node.input}
     return tuple(name for node in makers for name in node.output if name in used)
 
 

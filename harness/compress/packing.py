@@ -55,25 +55,23 @@ def stored(model: ModelProto, name: str, values: NDArray[np.uint8], bits: int) -
         return []
     nodes: list[Any] = []
     start, whole = 0, ""
-    shape = _constant(model, f"{name}_shape", np.array(values.shape, np.int64))
     for width, part in zip(fields(bits), pack(values, bits), strict=True):
-        last = start + width == bits
         bytes_ = _constant(model, f"{name}_bits{start}", part.reshape(-1, 1))
-        field = _unpacked(model, nodes, bytes_, f"{name}_field{start}", width, values.size)
+        field = _unpacked(model, nodes, bytes_, f"{name}.{start}", width, values.size)
         if start:
             by = _constant(model, f"unpack.by_{start}", np.array(start, np.uint8))
-            nodes.append(helper.make_node("BitShift", [field, by], [f"{field}_up"], name=f"{field}_up", direction="LEFT"))
-            nodes.append(helper.make_node("BitwiseOr", [whole, f"{field}_up"], [f"{field}_joined"], name=f"{field}_joined"))
-            field = f"{field}_joined"
+            nodes.append(helper.make_node("BitShift", [field, by], [f"{name}.{start}u"], direction="LEFT"))
+            nodes.append(helper.make_node("BitwiseOr", [whole, f"{name}.{start}u"], [f"{name}.{start}o"]))
+            field = f"{name}.{start}o"
         whole = field
-        if last:
-            nodes.append(helper.make_node("Reshape", [whole, shape], [name], name=f"{name}_reshape"))
         start += width
+    shape = _constant(model, f"{name}_shape", np.array(values.shape, np.int64))
+    nodes.append(helper.make_node("Reshape", [whole, shape], [name]))
     return nodes
 
 
 def _unpacked(model: ModelProto, nodes: list[Any], bytes_: str, name: str, width: int, count: int) -> str:
-    """One field as a flat tensor of `count` values."""
+    """One field as a flat tensor of `count` values. Names are short, and nodes have none: in a small model they count."""
     from onnx import helper
 
     per = 8 // width
@@ -81,16 +79,15 @@ def _unpacked(model: ModelProto, nodes: list[Any], bytes_: str, name: str, width
     if per > 1:
         shifts = _constant(model, f"unpack.shifts_{width}", (np.arange(per) * width).astype(np.uint8))
         mask = _constant(model, f"unpack.mask_{width}", np.array(2**width - 1, np.uint8))
-        nodes.append(helper.make_node("BitShift", [bytes_, shifts], [f"{name}_down"], name=f"{name}_down", direction="RIGHT"))
-        nodes.append(helper.make_node("BitwiseAnd", [f"{name}_down", mask], [f"{name}_masked"], name=f"{name}_masked"))
-        bytes_ = f"{name}_masked"
-    padded = count % per > 0
-    flattened = f"{name}_padded" if padded else name
-    nodes.append(helper.make_node("Reshape", [bytes_, flat], [flattened], name=f"{name}_flatten"))
-    if padded:
-        ends = [_constant(model, "unpack.start", np.array([0], np.int64)), _constant(model, f"{name}_count", np.array([count], np.int64))]
-        nodes.append(helper.make_node("Slice", [flattened, *ends], [name], name=f"{name}_cut"))
-    return name
+        nodes.append(helper.make_node("BitShift", [bytes_, shifts], [f"{name}s"], direction="RIGHT"))
+        nodes.append(helper.make_node("BitwiseAnd", [f"{name}s", mask], [f"{name}m"]))
+        bytes_ = f"{name}m"
+    nodes.append(helper.make_node("Reshape", [bytes_, flat], [f"{name}f"]))
+    if count % per == 0:
+        return f"{name}f"
+    ends = [_constant(model, "unpack.start", np.array([0], np.int64)), _constant(model, f"{name}n", np.array([count], np.int64))]
+    nodes.append(helper.make_node("Slice", [f"{name}f", *ends], [f"{name}c"]))
+    return f"{name}c"
 
 
 def _constant(model: ModelProto, name: str, value: NDArray[Any]) -> str:

@@ -9,14 +9,15 @@ from pydantic import Field, model_validator
 from harness.catalogue import Parameters
 from harness.compress.schedule import GradualParameters
 
-Mode = Literal["dynamic", "static", "weights"]
+Mode = Literal["dynamic", "static", "weights", "pt2e", "qat"]
 Granularity = Literal["channel", "tensor", "block"]
 Method = Literal["minmax", "entropy", "percentile", "rtn", "hqq", "k_quant", "gptq"]
 
 _MEANT_FOR: dict[str, tuple[Mode, ...]] = {
     "block": ("weights",),
     "engine": ("weights",),
-    "calibrate": ("static",),
+    "calibrate": ("static", "pt2e"),
+    "finetune": ("qat",),
     "activations": ("static",),
     "weights": ("dynamic", "static"),
     "percentile": ("static",),
@@ -39,7 +40,8 @@ class QuantizeParameters(GradualParameters):
     """Fewer bits for the weights, and in the modes dynamic and static for the activations too.
 
     `dynamic`: 8-bit arithmetic, the range of the activations is found anew in each batch. `static`: the same, with ranges
-    found once on calibration rows. `weights`: weights are stored in few bits and turned back into floats when used.
+    found once on calibration rows. `weights`: weights are stored in few bits and turned back into floats when used. `pt2e`: like
+    static, by torch's own quantizer for x86. `qat`: the network is trained while its weights and activations are rounded.
     """
 
     mode: Mode
@@ -55,7 +57,7 @@ class QuantizeParameters(GradualParameters):
         description="For mode weights: standard ONNX operators, for every kind of layer; or ONNX Runtime's own MatMulNBits, for matrix "
         "products alone.",
     )
-    calibrate: CalibrateParameters | None = Field(default=None, description="Needed by mode static, and by method gptq.")
+    calibrate: CalibrateParameters | None = Field(default=None, description="Needed by the modes static and pt2e, and by method gptq.")
     activations: Literal["u8", "s8", "u16"] = Field(default="u8", description="Type of the activations, for mode static.")
     weights: Literal["u8", "s8"] = Field(default="s8", description="Type of the weights, for modes dynamic and static.")
     method: Method | None = Field(
@@ -82,10 +84,10 @@ class QuantizeParameters(GradualParameters):
             modes = (*_MEANT_FOR[name], *(("weights",) if name == "calibrate" and self.method == "gptq" else ()))
             if self.mode not in modes:
                 raise ValueError(f"{name} means nothing with mode {self.mode}; it belongs to mode {' and '.join(modes)}, so leave it out")
-        if self.mode == "static" and self.calibrate is None:
-            raise ValueError("mode static needs rows to find ranges on; write for instance calibrate: {data: train, rows: 256}")
-        if self.finetune is not None:
-            raise ValueError(f"mode {self.mode} works on an ONNX graph, which cannot be trained; leave finetune out")
+        if self.mode in ("static", "pt2e") and self.calibrate is None:
+            raise ValueError(f"mode {self.mode} needs rows to find ranges on; write for instance calibrate: {{data: train, rows: 256}}")
+        if self.mode == "qat" and self.finetune is None:
+            raise ValueError("mode qat needs rows to train on; write for instance finetune: {data: train, epochs: 1}")
         self._fitting_bits()
         self._fitting_scales()
         self._fitting_method()
@@ -101,6 +103,8 @@ class QuantizeParameters(GradualParameters):
             raise ValueError(f"bits: {list(self.widths)} must fall from stage to stage, for instance [16, 8, 4]")
 
     def _fitting_scales(self) -> None:
+        if self.mode in ("pt2e", "qat") and self.per != "channel":
+            raise ValueError(f"mode {self.mode} has one scale per channel; leave per out")
         if self.mode != "weights" and self.per == "block":
             raise ValueError(f"per: block belongs to mode weights; mode {self.mode} takes per: channel or per: tensor")
         if self.engine == "matmul_nbits":

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from harness.compress import graph
 from harness.compress.choice import refuse_nothing_done
 from harness.compress.parameters import QuantizeParameters, QuantizeStage
 from harness.compress.quantizer import quantizer
-from harness.compress.technique import OnnxTechnique
-from harness.ports.compress import Rows, StepContext, StepReport, StopRule
+from harness.compress.technique import OneStage
+from harness.ports.compress import Form, Rows, StepContext, StepReport, StopRule
 
 
-class Quantize(OnnxTechnique):
-    """8-bit arithmetic (dynamic, static) or few-bit storage (weights)."""
+class Quantize(OneStage):
+    """8-bit arithmetic (dynamic, static, pt2e, qat) or few-bit storage (weights)."""
+
+    def forms(self, parameters: QuantizeParameters) -> tuple[Form, ...]:
+        """See `Technique.forms`: torch's own quantizer works on the network and writes an ONNX graph."""
+        return ("torch to onnx",) if parameters.mode in ("pt2e", "qat") else ("onnx",)
 
     def data(self, parameters: QuantizeParameters) -> tuple[Rows, ...]:
         """The rows of `calibrate:`, and those a schedule is observed on."""
@@ -44,3 +49,11 @@ class Quantize(OnnxTechnique):
         refuse_nothing_done(made.layers, step, "quantized")
         graph.write(made.model, target)
         return StepReport(tuple(ready.measure(made.layers, made.model)), made.notes)
+
+    def lower(self, network: Any, target: Path, parameters: QuantizeParameters, context: StepContext) -> StepReport:
+        """See `Technique.lower`: the modes pt2e and qat."""
+        from harness.compress import torch_pt2e  # noqa: PLC0415  # imports torch
+
+        rows = parameters.calibrate
+        calibration = list(context.feed(rows.data, rows.rows)) if rows else []
+        return torch_pt2e.quantize(network, target, calibration, parameters.finetune, parameters.exclude, context)

@@ -18,7 +18,8 @@ import torch
 from harness.compress import graph, torch_export
 from harness.compress.network import Network
 from harness.compress.schedule import FinetuneParameters
-from harness.compress.torch_layers import refuse_not_finite
+from harness.compress.torch_layers import MATRICES, refuse_not_finite
+from harness.compress.torch_layers import layers as layers_of
 from harness.compress.torch_losses import answer_loss
 from harness.compress.torch_training import gather_lessons, train
 from harness.errors import MissingDependencyError, ModelError
@@ -29,13 +30,21 @@ ROUNDING = 0.05
 
 
 def quantize(
-    network: Network, target: Path, calibration: Sequence[Batch], training: FinetuneParameters | None, context: StepContext
+    network: Network,
+    target: Path,
+    calibration: Sequence[Batch],
+    training: FinetuneParameters | None,
+    exclude: tuple[str, ...],
+    context: StepContext,
 ) -> StepReport:
     """Write the quantized network; `training` None finds ranges on `calibration` alone. `ModelError` when nothing was quantized."""
     refuse_not_finite(network.module, "quantize")
+    if training is None and not calibration:
+        raise ModelError("calibration: the data set gave no rows; mode pt2e needs some, for instance rows: 256")
+    layers_of(network.module, MATRICES, exclude)
     with torch_export.quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        prepared = _prepared(network, trained=training is not None)
+        prepared = _prepared(network, exclude, trained=training is not None)
         for batch in calibration:
             prepared(tuple(network.tensors(batch).values()))
         table = () if training is None else _trained(network, prepared, training, context)
@@ -49,19 +58,21 @@ def quantize(
     return StepReport(tuple(layers), notes, table)
 
 
-def _prepared(network: Network, *, trained: bool) -> Any:
+def _prepared(network: Network, exclude: tuple[str, ...], *, trained: bool) -> Any:
     """The exported graph with observers, or with fake quantization that can be trained."""
     library, x86 = _library(), _x86()
     wrapped = torch_export.wrapped_module(network)
     free = torch_export.free_axes(network)
     example = tuple(network.tensors(network.example).values())
-    shapes = tuple({axis: torch.export.Dim.AUTO for axis in free[name]} for name in network.example)
+    shapes = tuple(dict.fromkeys(free[name], torch.export.Dim.AUTO) for name in network.example)
     try:
         program = torch.export.export(wrapped, (example,), dynamic_shapes={"inputs": shapes})
     except Exception as error:
         raise ModelError(f"{network.source.name}: torch cannot export the model: {torch_export.first_cause(error)}") from error
     quantizer = x86.X86InductorQuantizer()
     quantizer.set_global(x86.get_default_x86_inductor_quantization_config(is_qat=trained))
+    for name in exclude:
+        quantizer.set_module_name_qconfig(f"module.{name}", None)
     return library.prepare_pt2e(program.module(), quantizer)
 
 

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from harness.compress import graph
+from harness.compress import facts, graph
 from harness.compress.graph import ModelProto, Weight
 from harness.compress.parameters import CastParameters
 from harness.compress.technique import OnnxTechnique
@@ -36,9 +38,11 @@ class Cast(OnnxTechnique):
         before = graph.weights(model)
         if not any(weight.dtype == "float32" for weight in before):
             raise ModelError(f"cast to {parameters.to}: the model has no float32 weight, so nothing would change")
+        tensors = graph.initializers(model)
+        arrays = {weight.name: graph.array_of(tensors[weight.name]) for weight in before}
         made = _half(model) if parameters.to == "fp16" else _brain(model)
         graph.write(made, target)
-        return StepReport(tuple(_layers(before, made)), (_NOTES[parameters.to],))
+        return StepReport(tuple(_layers(before, arrays, made)), (_NOTES[parameters.to],))
 
 
 def _half(model: ModelProto) -> ModelProto:
@@ -83,13 +87,11 @@ def _brain(model: ModelProto) -> ModelProto:
         stored = numpy_helper.from_array(graph.array_of(tensor).astype(element), f"{weight.name}_bf16")
         tensor.CopyFrom(stored)
         casts.append(helper.make_node("Cast", [stored.name], [weight.name], name=f"{weight.name}_cast", to=TensorProto.FLOAT))
-    rest = [type(node).FromString(node.SerializeToString()) for node in model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend([*casts, *rest])
+    graph.put_first(model, casts)
     return model
 
 
-def _layers(before: tuple[Weight, ...], after: ModelProto) -> list[Layer]:
+def _layers(before: tuple[Weight, ...], arrays: Mapping[str, NDArray[Any]], after: ModelProto) -> list[Layer]:
     from onnx import TensorProto
 
     kinds: dict[int, str] = {TensorProto.FLOAT16: "float16", TensorProto.BFLOAT16: "bfloat16"}
@@ -100,5 +102,6 @@ def _layers(before: tuple[Weight, ...], after: ModelProto) -> list[Layer]:
         kind = kinds.get(tensor.data_type, "") if tensor is not None and weight.dtype == "float32" else ""
         users = ", ".join(sorted({use.op for use in weight.uses}))
         reason = "" if kind else (f"used by {users}, which stays in 32 bits" if weight.dtype == "float32" else f"stored as {weight.dtype}")
-        report.append(Layer(weight.name, weight.shape, done=kind, reason=reason))
+        found_facts = facts.found(arrays[weight.name], graph.array_of(tensor).astype(np.float32), 16) if kind else {}
+        report.append(Layer(weight.name, weight.shape, done=kind, reason=reason, facts=found_facts))
     return report

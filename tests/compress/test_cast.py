@@ -44,6 +44,17 @@ def test_fp16_weights_are_the_nearest_ones(net: Net, tmp_path: Path) -> None:
     assert compared >= 3
 
 
+def test_facts_are_those_of_the_file(survey: Net, tmp_path: Path) -> None:
+    for to in ("fp16", "bf16"):
+        target = tmp_path / "made.onnx"
+        report = Cast().apply(survey.onnx, target, CastParameters.model_validate({"to": to}), survey.context(tmp_path / "s"))
+        layer = next(layer for layer in report.layers if layer.name == "layers.3.weight")
+        stored = decoding.floats(decoding.tensors(target)[layer.name if to == "fp16" else f"{layer.name}_bf16"])
+        original = decoding.floats(decoding.tensors(survey.onnx)[layer.name])
+        assert layer.facts["bits"] == 16
+        assert layer.facts["sqnr_db"] == pytest.approx(signal_to_noise(original, stored.astype(np.float64)), abs=0.01)
+
+
 def test_bf16_weights_are_the_nearest_ones(net: Net, tmp_path: Path) -> None:
     """bfloat16 has 7 bits after the leading one: half a step is at most 2^-8 of the value."""
     before, after = decoding.tensors(net.onnx), decoding.tensors(cast(net, tmp_path, "bf16"))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.compress.builtin import TECHNIQUES
 from harness.compress.cast import Cast
 from harness.compress.parameters import CastParameters, QuantizeParameters
 from harness.compress.quantize import Quantize
@@ -76,6 +77,49 @@ def test_smaller_and_pointing_the_same_way(
         report = Quantize().apply(path, target, QuantizeParameters.model_validate(given), context)
         assert len(done(report)) >= 37  # the word embedding, and six layers of six matrices
     assert target.stat().st_size < size * path.stat().st_size
+    assert _cosines(path, target, batches).mean() > cosine
+
+
+NBITS = {"mode": "weights", "engine": "matmul_nbits", "bits": 4}
+
+
+@pytest.mark.parametrize(
+    ("technique", "given", "layers", "size", "cosine"),
+    [
+        ("quantize", NBITS, 37, 0.62, 0.97),
+        ("quantize", NBITS | {"method": "k_quant"}, 37, 0.62, 0.97),
+        ("quantize", NBITS | {"method": "hqq"}, 37, 0.63, 0.975),
+        ("quantize", NBITS | {"method": "gptq", "calibrate": {"data": "train", "rows": 8}}, 37, 0.62, 0.99),
+        ("quantize", {"mode": "weights", "bits": 3, "per": "block"}, 38, 0.14, 0.8),
+        ("quantize", {"mode": "weights", "bits": 1, "per": "block"}, 38, 0.08, 0.2),
+        ("share", {"bits": 4}, 38, 0.14, 0.95),
+        ("share", {"bits": 8}, 38, 0.27, 0.999),
+        ("prune", {"sparsity": 0.3}, 37, 1.01, 0.9),
+        ("prune", {"unit": "2:4"}, 37, 1.01, 0.7),
+        ("factorize", {"method": "svd", "energy": 0.95}, 30, 1, 0.85),
+        ("factorize", {"method": "svd", "ratio": 0.3}, 37, 0.4, 0.5),
+    ],
+    ids=lambda value: str(value) if isinstance(value, (str, dict)) else "",
+)
+def test_every_technique_on_a_transformer(
+    encoder: tuple[Path, list[dict[str, Any]]],
+    tmp_path: Path,
+    technique: str,
+    given: dict[str, Any],
+    layers: int,
+    size: float,
+    cosine: float,
+) -> None:
+    """Cosines are what was measured, rounded down: bad where few bits are known to be bad. Embeddings are no matter for MatMulNBits."""
+    path, batches = encoder
+    kind = next(kind for kind in TECHNIQUES if kind.name == technique)
+    (stage,) = kind.implementation.stages(kind.parameters.model_validate(given))
+    report = kind.implementation.apply(path, tmp_path / "made.onnx", stage, build.context(tmp_path, lambda data, rows: iter(batches)))
+    assert len(done(report)) >= layers
+    assert (tmp_path / "made.onnx").stat().st_size < size * path.stat().st_size
+    assert _cosines(path, tmp_path / "made.onnx", batches).mean() > cosine
+
+
+def _cosines(path: Path, target: Path, batches: list[dict[str, Any]]) -> np.ndarray:
     before, after = answers(path, batches), answers(target, batches)
-    cosines = (before * after).sum(1) / np.linalg.norm(before, axis=1) / np.linalg.norm(after, axis=1)
-    assert cosines.mean() > cosine
+    return np.asarray((before * after).sum(1) / np.linalg.norm(before, axis=1) / np.linalg.norm(after, axis=1))

@@ -9,6 +9,7 @@ import typer
 from harness import __version__
 from harness.cli.commands.baseline import baseline
 from harness.cli.commands.clean import clean
+from harness.cli.commands.compress import compress
 from harness.cli.commands.doctor import doctor
 from harness.cli.commands.init import init
 from harness.cli.commands.judge import judge
@@ -41,6 +42,6 @@ def _harness(
     """Compares compressed models with their originals and says whether they may ship."""
 
 
-for command in (run, judge, plan, report, init, schema, doctor, clean):
+for command in (run, judge, plan, compress, report, init, schema, doctor, clean):
     app.command()(command)
 app.add_typer(baseline, name="baseline")

@@ -51,6 +51,8 @@ class DistillParameters(Parameters):
 class Distill(TorchTechnique):
     """Works on any network whose task can be trained."""
 
+    needs = "training rows with answers, gradients"
+
     def data(self, parameters: DistillParameters) -> tuple[Rows, ...]:
         """See `Technique.data`."""
         return (parameters.train.lessons,)

@@ -28,6 +28,8 @@ class ExportParameters(Parameters):
 class Export(OneStage):
     """Writes the network; what it answers on real rows must be what torch answers."""
 
+    needs = "real rows to prove it on"
+
     def forms(self, parameters: ExportParameters) -> tuple[Form, ...]:
         """See `Technique.forms`."""
         return ("torch to onnx",) if parameters.to == "onnx" else ("torch to program",)

@@ -49,6 +49,9 @@ class FactorizeParameters(Parameters):
 class Factorize(OneStage):
     """Any method on a torch network; svd of matrix products on an ONNX graph."""
 
+    works_on = "torch; svd also ONNX"
+    needs = "the weights; rows with answers for finetune"
+
     def forms(self, parameters: FactorizeParameters) -> tuple[Form, ...]:
         """See `Technique.forms`."""
         return ("torch", "onnx") if parameters.method == "svd" and parameters.finetune is None else ("torch",)

@@ -44,6 +44,9 @@ class LotteryRound(LotteryParameters):
 class Lottery(TorchTechnique):
     """Needs a factory: the network before any training."""
 
+    works_on = "torch, from a factory"
+    needs = "training rows with answers, gradients"
+
     def data(self, parameters: LotteryParameters) -> tuple[Rows, ...]:
         """See `Technique.data`."""
         return parameters.rows

@@ -54,6 +54,8 @@ class MixedParameters(Parameters):
 class Mixed(OnnxTechnique):
     """Any quantizer, with layers left out."""
 
+    needs = "validation rows with answers; calibration rows where its quantizer needs them"
+
     def data(self, parameters: MixedParameters) -> tuple[Rows, ...]:
         """Rows to calibrate on, and those losses are observed on."""
         rows = parameters.quantize.calibrate

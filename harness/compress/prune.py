@@ -84,6 +84,9 @@ class PruneStage(PruneParameters):
 class Prune(OneStage):
     """Weights of a torch network or an ONNX graph; channels, heads and blocks of a torch network."""
 
+    works_on = "torch; weights and 2:4 also ONNX"
+    needs = "the weights; rows with answers for by: gradient and finetune"
+
     def forms(self, parameters: PruneParameters) -> tuple[Form, ...]:
         """See `Technique.forms`."""
         on_graph = parameters.unit in ("weight", "2:4") and parameters.by == "magnitude" and parameters.finetune is None

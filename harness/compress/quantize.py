@@ -16,6 +16,9 @@ from harness.ports.compress import Form, Rows, StepContext, StepReport, StopRule
 class Quantize(OneStage):
     """8-bit arithmetic (dynamic, static, pt2e, qat) or few-bit storage (weights)."""
 
+    works_on = "torch (exported), ONNX; pt2e and qat torch"
+    needs = "the weights; calibration rows for static, pt2e and gptq; rows with answers for qat"
+
     def forms(self, parameters: QuantizeParameters) -> tuple[Form, ...]:
         """See `Technique.forms`: torch's own quantizer works on the network and writes an ONNX graph."""
         return ("torch to onnx",) if parameters.mode in ("pt2e", "qat") else ("onnx",)

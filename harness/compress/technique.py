@@ -11,6 +11,9 @@ from harness.ports.compress import Form, Rows, StepContext, StepReport, StopRule
 class OneStage:
     """A technique that learns from no data and has no schedule."""
 
+    works_on = "torch"
+    needs = "the weights alone"
+
     def data(self, parameters: Any) -> tuple[Rows, ...]:
         """See `Technique.data`."""
         return ()
@@ -38,6 +41,8 @@ class OneStage:
 
 class OnnxTechnique(OneStage):
     """Works on ONNX files: say how in `apply`."""
+
+    works_on = "torch (exported), ONNX"
 
     def forms(self, parameters: Any) -> tuple[Form, ...]:
         """See `Technique.forms`."""

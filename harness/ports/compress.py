@@ -100,8 +100,12 @@ class StopRule:
 class Technique(Protocol):
     """One way to compress. Third parties register one by the entry point group `harness.techniques`.
 
-    `harness.compress.technique` has classes to derive from that answer everything but the work itself.
+    `harness.compress.technique` has classes to derive from that answer everything but the work itself. `works_on` and
+    `needs` say in words what it takes: for people who choose one.
     """
+
+    works_on: str
+    needs: str
 
     def forms(self, parameters: Any) -> tuple[Form, ...]:
         """What it can work on with these parameters, the preferred form first."""

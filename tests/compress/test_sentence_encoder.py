@@ -96,7 +96,7 @@ NBITS = {"mode": "weights", "engine": "matmul_nbits", "bits": 4}
         ("share", {"bits": 8}, 38, 0.27, 0.999),
         ("prune", {"sparsity": 0.3}, 37, 1.01, 0.9),
         ("prune", {"unit": "2:4"}, 37, 1.01, 0.7),
-        ("factorize", {"method": "svd", "energy": 0.95}, 30, 1, 0.85),
+        ("factorize", {"method": "svd", "energy": 0.9}, 37, 0.8, 0.7),
         ("factorize", {"method": "svd", "ratio": 0.3}, 37, 0.4, 0.5),
     ],
     ids=lambda value: str(value) if isinstance(value, (str, dict)) else "",

@@ -8,6 +8,8 @@ import contextlib
 import io
 import logging
 import math
+import re
+import textwrap
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +27,10 @@ ENTROPY_BINS = 1024
 
 ENTROPY_LEVELS = 256
 """Levels it merges the bins into: those of 8 bits."""
+
+
+LONGEST_QUOTE = 300
+"""Characters of what the quantizer says that are passed on."""
 
 
 def prepared(model: ModelProto, scratch: Path) -> ModelProto:
@@ -45,7 +51,35 @@ def prepared(model: ModelProto, scratch: Path) -> ModelProto:
         options.add_session_config_entry("session.optimized_model_external_initializers_file_name", f"{after.name}.data")
     with _quiet("prepare"):
         onnxruntime.InferenceSession(str(before), options, providers=["CPUExecutionProvider"])
-    return graph.tidy(graph.read(after))
+    ready = graph.tidy(graph.read(after))
+    ready.graph.value_info.extend(_foreign_types(ready, scratch))
+    return ready
+
+
+def _foreign_types(model: ModelProto, scratch: Path) -> list[Any]:
+    """Types, without shapes, of what operators outside ONNX's own set give, such as those of scikit-learn (`ai.onnx.ml`).
+
+    ONNX's shape inference, on which the quantizer relies, knows nothing of them, and the quantizer then fails or leaves
+    out the layers behind them. ONNX Runtime knows the types of its outputs, whatever operator gives them.
+    """
+    import onnxruntime
+    from onnx import TensorProto, ValueInfoProto, helper
+
+    inner = {name for node in model.graph.node if node.domain not in ("", "ai.onnx") for name in node.output if name}
+    names = sorted(inner - {entry.name for entry in model.graph.output})
+    if not names:
+        return []
+    asking, path = type(model).FromString(model.SerializeToString()), scratch / "types.onnx"
+    asking.graph.output.extend(ValueInfoProto(name=name) for name in names)
+    graph.write(asking, path)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    with _quiet("look at the types of"):
+        outputs = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]).get_outputs()
+    kinds = {"tensor(float)": TensorProto.FLOAT, "tensor(double)": TensorProto.DOUBLE, "tensor(float16)": TensorProto.FLOAT16}
+    found = {output.name: kinds[output.type] for output in outputs if output.type in kinds}
+    return [helper.make_tensor_value_info(name, found[name], None) for name in names if name in found]
 
 
 def give_own_factors(model: ModelProto) -> list[str]:
@@ -210,7 +244,13 @@ def _quiet(what: str) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except Exception as error:
-        said = f"{type(error).__name__}: {graph.first_line(error)}"
-        raise ModelError(f"ONNX Runtime's quantizer could not {what} the model: {said}") from error
+        raise ModelError(f"ONNX Runtime's quantizer could not {what} the model: {type(error).__name__}: {_said(error)}") from error
     finally:
         logging.disable(previous)
+
+
+def _said(error: BaseException) -> str:
+    """The first line of what the quantizer says, in whole words, without advice to use options that no suite can set."""
+    line = next(iter(str(error).strip().splitlines()), "no message")
+    kept = [sentence for sentence in re.split(r"(?<=\.)\s+", line) if "extra_options" not in sentence]
+    return textwrap.shorten(" ".join(kept) or line, LONGEST_QUOTE, placeholder=" …")

@@ -38,6 +38,10 @@ class Dataset(Protocol):
         """The column that holds the ids; None when none is declared (then `ids` are `row-1`, `row-2`…)."""
 
     @property
+    def target_column(self) -> str | None:
+        """The column of the true answers; None when none is declared."""
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """All column names."""
 

@@ -13,17 +13,19 @@ from pydantic import Field
 
 from harness import stats
 from harness.arrays.baseline import Side
-from harness.arrays.outputs import Outputs, RowStatus
+from harness.arrays.outputs import Outputs
 from harness.arrays.targets import Targets
 from harness.catalogue import Parameters
 from harness.catalogue.parameters import ChangeField
 from harness.catalogue.refs import MetricRef
 from harness.checks.binary import BinaryEvaluator
+from harness.checks.capped import Capped
 from harness.checks.check import Needs, PowerNote
 from harness.checks.examples import worst_reader
 from harness.checks.judging import Rules, judge
 from harness.checks.material import Material
 from harness.checks.parameters import CommonParameters
+from harness.checks.planting import with_failed_twins, with_twins
 from harness.checks.recall import Recalled, recall
 from harness.checks.scored import ScoreEvaluator
 from harness.checks.table import Evaluator
@@ -36,7 +38,7 @@ from harness.core.segment import SegmentRule
 from harness.core.units import Change
 from harness.core.verdict import Verdict
 from harness.errors import MeasurementError, UsageError
-from harness.metrics.metric import MeanMetric, Metric, MetricInfo, RankStatistic, UnitMetric
+from harness.metrics.metric import CappedMetric, CappedStatistic, MeanMetric, Metric, MetricInfo, RankStatistic, Statistic, UnitMetric
 
 ENOUGH_POWER = 0.80
 """A gate through which a model that lost nothing passes less often is underpowered."""
@@ -172,9 +174,9 @@ class QualityCheck:
         relative, level = self.parameters.max_drop.unit == "%rel", self.parameters.level
         if isinstance(self.metric, MeanMetric):
             before = original.scores(self.metric, targets) if isinstance(original, Recalled) else self.metric.scores(original, targets)
-            return mean_evaluator(
-                self.metric.info, before, self.metric.scores(candidate, targets), clusters, relative=relative, level=level
-            )
+            scores = self.metric.scores(candidate, targets)
+            capped = capped_scores(self.metric, (original, before), (candidate, scores), targets)
+            return mean_evaluator(self.metric.info, before, scores, clusters, relative=relative, level=level, capped=capped)
         metric = self.metric
         prepared = original.statistic(metric, targets) if isinstance(original, Recalled) else metric.prepare(original, targets)
         after = metric.prepare(candidate, targets)
@@ -187,8 +189,9 @@ class QualityCheck:
             clusters=clusters,
             relative=relative,
             level=level,
-            plant=lambda rows: metric.prepare(failing_on(candidate, rows), targets),
+            plant=lambda rows: metric.prepare(with_failed_twins(candidate, rows), with_twins(targets, rows)),
             classes=targets.values.astype(np.int64) if targets.task in (Task.BINARY, Task.MULTICLASS) else None,
+            capped=capped_statistics(prepared, after, len(candidate)),
         )
 
     def power(self, n: int, segment_margin: object | None, flip_rate: float | None) -> PowerNote | None:
@@ -244,6 +247,7 @@ def mean_evaluator(
     *,
     relative: bool,
     level: float,
+    capped: Capped | None = None,
 ) -> Evaluator:
     """Tango for right-or-wrong scores, planted t for the others."""
     if info.binary:
@@ -257,7 +261,7 @@ def mean_evaluator(
         clusters=clusters,
         relative=relative,
         level=level,
-        cap=info.cap,
+        capped=capped,
     )
 
 
@@ -273,9 +277,30 @@ def reach_of(info: MetricInfo) -> float:
     )
 
 
-def failing_on(outputs: Outputs, rows: NDArray[np.int64]) -> Outputs:
-    """The outputs as if the model had failed on these rows."""
-    status, values = outputs.status.copy(), outputs.values.copy()
-    status[rows] = RowStatus.RAISED
-    values[rows] = 0
-    return replace(outputs, status=status, values=values)
+def capped_scores(
+    metric: MeanMetric,
+    original: tuple[Outputs | Recalled, NDArray[np.float64]],
+    candidate: tuple[Outputs, NDArray[np.float64]],
+    targets: Targets,
+) -> Capped | None:
+    """What of a mean metric reaches its cap, from each model's outputs and (n,) scores; None without a cap.
+
+    Of a recalled original only the scores are known.
+    """
+    if metric.info.cap is None:
+        return None
+    reach = metric.reach(candidate[0], targets) if isinstance(metric, CappedMetric) else None
+    if reach is None:
+        return Capped.of_scores(original[1], candidate[1], metric.info.cap)
+    if isinstance(original[0], Outputs) and isinstance(metric, CappedMetric):
+        before = metric.reach(original[0], targets)
+        return Capped.of(len(candidate[1]), reach, *([] if before is None else [before]))
+    return Capped.of(len(candidate[1]), reach).or_scores(original[1])
+
+
+def capped_statistics(original: Statistic, candidate: Statistic, n: int) -> Capped | None:
+    """What of a whole-set metric of n examples reaches its cap; None without a cap."""
+    if not isinstance(original, CappedStatistic) or not isinstance(candidate, CappedStatistic):
+        return None
+    before, after = original.reach(), candidate.reach()
+    return None if before is None or after is None else Capped.of(n, before, after)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t as student
 
+from harness.checks.capped import Capped
 from harness.checks.judging import Reader, Rules, judge
 from harness.checks.parameters import OnInconclusive
 from harness.checks.scored import ScoreEvaluator
@@ -129,10 +130,15 @@ def test_what_more_is_needed_is_said_in_examples_not_in_clusters() -> None:
 # Caps
 
 
+def with_cap(original: np.ndarray, candidate: np.ndarray, direction: Direction, reach: float) -> ScoreEvaluator:
+    """Scores that the metric has cut at 5."""
+    return ScoreEvaluator(original, candidate, direction=direction, reach=reach, capped=Capped.of_scores(original, candidate, 5.0))
+
+
 def test_a_loss_beyond_the_cap_is_no_pass() -> None:
     """MAE 10 of the original and 12 of the candidate arrive as 5 and 5."""
     at_cap = np.full(1000, 5.0)
-    judged = verdict(ScoreEvaluator(at_cap, at_cap, direction="lower", reach=5.0, cap=5.0), 0.5, direction="lower")
+    judged = verdict(with_cap(at_cap, at_cap, "lower", reach=5.0), 0.5, direction="lower")
     assert judged.outcome is Outcome.INCONCLUSIVE
     assert judged.reason.startswith("100.0 % of the scores reach the cap of 5; what lies beyond is not seen")
     assert "raise `cap`" in judged.reason
@@ -145,8 +151,8 @@ def test_a_pass_takes_at_most_five_per_cent_of_examples_at_the_cap(original_at_c
     original, candidate = np.full(1000, 4.9), np.full(1000, 4.9)
     original[:original_at_cap] = 5.0
     candidate[500 : 500 + candidate_at_cap] = 5.0
-    signed = ScoreEvaluator(-original, -candidate, direction="higher", reach=10.0, cap=5.0)
-    for evaluator in (ScoreEvaluator(original, candidate, direction="lower", reach=10.0, cap=5.0), signed):
+    signed = with_cap(-original, -candidate, "higher", reach=10.0)
+    for evaluator in (with_cap(original, candidate, "lower", reach=10.0), signed):
         found = whole(evaluator, 1.0)
         assert bool(found.may_pass[0]) is passes
         assert bool(found.why_not[0]) is not passes
@@ -157,7 +163,7 @@ def test_a_pass_takes_at_most_five_per_cent_of_examples_at_the_cap(original_at_c
 
 def test_the_cap_is_counted_in_each_group_and_only_there() -> None:
     original = np.append(np.full(300, 5.0), np.full(700, 1.0))
-    evaluator = ScoreEvaluator(original, original, direction="lower", reach=5.0, cap=5.0)
+    evaluator = with_cap(original, original, "lower", reach=5.0)
     groups = Groups(np.append(np.zeros(300), np.append(np.ones(600), np.full(100, -1))).astype(np.int32), 2)
     found = evaluator.table(groups, np.full(2, 0.5))
     assert found.may_pass.tolist() == [False, True]
@@ -167,12 +173,12 @@ def test_the_cap_is_counted_in_each_group_and_only_there() -> None:
 def test_a_rare_score_at_the_cap_is_not_said_to_be_none() -> None:
     original = np.zeros(10_000)
     original[0] = 5.0
-    found = whole(ScoreEvaluator(original, original, direction="lower", reach=5.0, cap=5.0), 0.5)
+    found = whole(with_cap(original, original, "lower", reach=5.0), 0.5)
     assert found.notes[0] == ("less than 0.1 % of the scores reach the cap of 5; what lies beyond is not seen",)
 
 
 def test_a_proven_loss_fails_at_the_cap_too() -> None:
-    judged = verdict(ScoreEvaluator(np.ones(100), np.full(100, 5.0), direction="lower", reach=5.0, cap=5.0), 0.5, direction="lower")
+    judged = verdict(with_cap(np.ones(100), np.full(100, 5.0), "lower", reach=5.0), 0.5, direction="lower")
     assert judged.outcome is Outcome.FAIL
 
 

@@ -19,6 +19,7 @@ from harness.checks.material import Material
 from harness.checks.parameters import OnInconclusive, blocks
 from harness.checks.trust import describe_failures, distrust
 from harness.core.estimate import Figure
+from harness.core.numbers import quantity
 from harness.core.outcome import Outcome, worst
 from harness.core.verdict import Verdict
 from harness.errors import MeasurementError
@@ -94,7 +95,7 @@ class AgreementCheck(WholeOnly):
                 reasons.append(_sentence(figure, outcome))
         figures.extend(_unlimited(found, floor, {figure.name for figure in figures}))
         outcome = worst(outcomes)
-        reason = "; ".join(reasons) or "within " + ", ".join(f"{f.name.replace('_', ' ')} {f.limit}" for f in figures if f.limit)
+        reason = "; ".join(reasons) or "within " + ", ".join(f"{f.title} {f.limit}" for f in figures if f.limit)
         return (self._verdict(material, outcome, reason, tuple(figures)),)
 
     def _limits(self) -> list[_Limit]:
@@ -104,7 +105,7 @@ class AgreementCheck(WholeOnly):
                 continue
             kind, name = field.split("_", 1)
             share = name in ("flip_rate", "top1_agreement")
-            text = f"{'≤' if kind == 'max' else '≥'} {value:.4g}" if not share else f"{'≤' if kind == 'max' else '≥'} {value * 100:.4g}%"
+            text = f"{'≤' if kind == 'max' else '≥'} {quantity(float(value), 'share' if share else '')}"
             limits.append(_Limit(name, text, float(value), "max" if kind == "max" else "min"))
         return limits
 
@@ -136,7 +137,7 @@ def _judge_figure(limit: _Limit, found: Fidelity, floor: Fidelity | None) -> tup
     value, low, high = _interval(limit.name, found)
     noise = _finite(_value(limit.name, floor)) if floor is not None else None
     unit = _unit(limit.name)
-    note = "" if noise is None else f"noise floor {noise:.4g}"
+    note = "" if noise is None else f"noise floor {quantity(noise, unit)}"
     if value is None:
         missing = Figure(limit.name, None, None, unit, limit.text, None, note="not measurable from these outputs")
         return missing, Outcome.ERROR
@@ -191,17 +192,16 @@ def _unlimited(found: Fidelity, floor: Fidelity | None, limited: set[str]) -> li
         if name in limited or value is None or np.isinf(value):
             continue
         noise = _finite(_value(name, floor)) if floor is not None else None
-        figures.append(Figure(name, noise, value, _unit(name), note="" if noise is None else f"noise floor {noise:.4g}"))
+        figures.append(Figure(name, noise, value, _unit(name), note="" if noise is None else f"noise floor {quantity(noise, _unit(name))}"))
     return figures
 
 
 def _sentence(figure: Figure, outcome: Outcome) -> str:
-    name = figure.name.replace("_", " ")
     if figure.candidate is None:
-        return f"{name} ({figure.limit}) is {figure.note}"
-    factor, unit = (100.0, "%") if figure.unit == "share" else (1.0, "")
-    value = f"{figure.candidate * factor:.4g}{unit}"
+        return f"{figure.title} ({figure.limit}) is {figure.note}"
+    value = quantity(figure.candidate, figure.unit)
     if figure.low is not None and figure.high is not None and figure.low != figure.high:
-        value += f" ({LEVEL * 100:.3g} % interval {figure.low * factor:.4g} to {figure.high * factor:.4g}{unit})"
+        low, high = (quantity(each, figure.unit) for each in (figure.low, figure.high))
+        value = f"{value} ({LEVEL * 100:.3g} % interval {low} to {high})"
     verb = "is outside" if outcome is Outcome.FAIL else "is not proven to be"
-    return f"{name} {value} {verb} {figure.limit}"
+    return f"{figure.title} {value} {verb} {figure.limit}"

@@ -71,7 +71,7 @@ class BinaryEvaluator:
         empty = raw.n == 0
         estimable = ~empty & np.array([not why for why in counts.why_not])
         return Table(
-            method=f"{'Nam–Blackwelder' if self.relative else 'Tango'} score interval, {self.level:.0%} two-sided"
+            method=f"{'Nam–Blackwelder' if self.relative else 'Tango'} score interval, {self.level * 100:.3g} % two-sided"
             + (", divided by the design effect of the clusters" if self.clusters is not None else ""),
             n=raw.n.astype(np.int64),
             original=original,

@@ -13,6 +13,7 @@ from harness.catalogue.parameters import BytesField, ChangeField, SecondsField, 
 from harness.checks.check import Needs, WholeOnly
 from harness.checks.material import Material
 from harness.core.estimate import Figure
+from harness.core.numbers import percent, seconds
 from harness.core.outcome import Outcome
 from harness.core.units import Change, format_bytes
 from harness.core.verdict import Verdict
@@ -74,14 +75,6 @@ def _count(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def _milliseconds(value: float) -> str:
-    return f"{value * 1000:.0f} ms"
-
-
-def _per_cent(value: float) -> str:
-    return f"{value:.0%}"
-
-
 def _low_share(footprint: Footprint) -> float | None:
     weights = footprint.weights
     return weights.low_precision / weights.parameters if weights and weights.parameters else None
@@ -92,10 +85,10 @@ _QUANTITIES = (
     _Quantity("gzip size", lambda f: f.gzip_bytes, format_bytes, "B", "max_gzip_size", "min_gzip_reduction"),
     _Quantity("parameters", lambda f: f.weights.parameters if f.weights else None, _count, "", "max_parameters"),
     _Quantity("non-zero parameters", lambda f: f.weights.non_zero if f.weights else None, _count, "", "max_nonzero_parameters"),
-    _Quantity("low-precision share", _low_share, _per_cent, "share", minimum="min_low_precision"),
-    _Quantity("load time", lambda f: f.load_seconds, _milliseconds, "s", "max_load_time"),
+    _Quantity("share below 16 bits", _low_share, percent, "share", minimum="min_low_precision"),
+    _Quantity("load time", lambda f: f.load_seconds, seconds, "s", "max_load_time"),
     _Quantity("peak memory", lambda f: f.peak_memory, format_bytes, "B", "max_peak_memory", "min_memory_reduction"),
-    _Quantity("recorded latency (median)", lambda f: f.latency_seconds, _milliseconds, "s"),
+    _Quantity("recorded latency (median)", lambda f: f.latency_seconds, seconds, "s"),
 )
 
 
@@ -162,7 +155,7 @@ def _limited(quantity: _Quantity, limit_name: str, limit: object, before: float 
             return Figure(quantity.name, before, after, quantity.unit, text)
         reduction = 1 - after / before
         met = after <= before * (1 - limit.amount) * (1 + 1e-9)
-        moved = f"{abs(reduction):.1%} {'smaller' if reduction >= 0 else 'larger'}"
+        moved = f"{percent(abs(reduction), 1)} {'smaller' if reduction >= 0 else 'larger'}"
         note = f"{quantity.name} {quantity.write(before)} → {quantity.write(after)}, {moved} ({'' if met else 'not '}{text})"
         return Figure(quantity.name, before, after, quantity.unit, text, met, note=note)
     assert isinstance(limit, (int, float))

@@ -24,15 +24,17 @@ from harness.checks.check import Needs, PowerNote
 from harness.checks.examples import worst_reader
 from harness.checks.judging import Rules, judge
 from harness.checks.material import Material
+from harness.checks.mixed_labels import ADVICE
 from harness.checks.parameters import CommonParameters
 from harness.checks.planting import with_failed_twins, with_twins
 from harness.checks.recall import Recalled, recall
 from harness.checks.scored import ScoreEvaluator
 from harness.checks.table import Evaluator
-from harness.checks.trust import distrust, error_everywhere, invalid_everywhere, with_failures, worse_than_guessing
+from harness.checks.trust import distrust, error_everywhere, invalid_everywhere, with_failures, with_label_warning, worse_than_guessing
 from harness.checks.units import UnitEvaluator
 from harness.checks.whole_set import AurocEvaluator, StatisticEvaluator
 from harness.core.models import OutputSpec, Task
+from harness.core.numbers import percent
 from harness.core.outcome import Outcome
 from harness.core.segment import SegmentRule
 from harness.core.units import Change
@@ -91,8 +93,9 @@ class QualityCheck:
             return invalid_everywhere(rules, material, why)
         try:
             if isinstance(original, Outputs) and (why := worse_than_guessing(original, material.examples.targets)):
-                return invalid_everywhere(rules, material, why)
-            verdicts = self._judged(rules, self.evaluator(original, material.outputs, material), material)
+                return invalid_everywhere(rules, material, f"the original is {why}: its answers do not mean what the suite says; {ADVICE}")
+            evaluator = self.evaluator(original, material.outputs, material)
+            verdicts = with_label_warning(self._judged(rules, evaluator, material), material)
         except MeasurementError as error:
             return error_everywhere(rules, material, str(error))
         whole = self._with_chance_warning(self._with_power(verdicts[0]), material.examples.targets)
@@ -113,7 +116,7 @@ class QualityCheck:
         note = self.power(found.n, None, (found.gained + found.lost + 1) / (found.n + 2))
         if note is None or note.power is None or note.power >= ENOUGH_POWER:
             return whole
-        return replace(whole, reason=f"underpowered gate, a perfect model passes in {note.power:.0%} of runs: {whole.reason}")
+        return replace(whole, reason=f"underpowered gate, a perfect model passes in {percent(note.power)} of runs: {whole.reason}")
 
     def _with_chance_warning(self, whole: Verdict, targets: Targets) -> Verdict:
         """Warns when the original is not provably better than one constant answer: then labels or inputs are mixed up."""
@@ -126,8 +129,8 @@ class QualityCheck:
         if found.original.low > majority or majority == 1:
             return whole
         warning = (
-            f"the original is right on {found.original.value:.1%}, not provably better than always giving the most frequent "
-            f"answer ({majority:.1%}): look at the order of the labels, the preprocessing and the output's name"
+            f"the original is right on {percent(found.original.value, 1)}, not provably better than always giving the most frequent "
+            f"answer ({percent(majority, 1)}): {ADVICE}"
         )
         return replace(whole, warnings=(*whole.warnings, warning))
 

@@ -79,7 +79,7 @@ class ScoreEvaluator:
             return np.where(estimable, values, np.nan)
 
         return Table(
-            method=f"paired t with one planted worst case, {self.level:.0%} two-sided"
+            method=f"paired t with one planted worst case, {self.level * 100:.3g} % two-sided"
             + (", spread between clusters" if self.clusters is not None else ""),
             n=sizes,
             original=known(original.mean),

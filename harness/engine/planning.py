@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 from harness.checks.quality import ENOUGH_POWER
+from harness.core.numbers import percent
 from harness.core.segment import ByProduct
 from harness.engine.items import Item
 from harness.engine.session import Session
@@ -22,10 +23,10 @@ def underpowered(items: Iterable[Item]) -> list[str]:
         if item.segment is not None:
             continue
         note = item.power
-        if note is not None and note.power is not None and note.power < ENOUGH_POWER:
+        if note is not None and note.power is not None and note.assumed_flip_rate is not None and note.power < ENOUGH_POWER:
             lines[
-                f"{item.suite}: {item.check}: with {note.n:,} examples a perfect model passes in {note.power:.0%} of runs "
-                f"(at {note.assumed_flip_rate:.0%} flips); use {note.needed:,} examples, a margin of {_points(note.provable)}, "
+                f"{item.suite}: {item.check}: with {note.n:,} examples a perfect model passes in {percent(note.power)} of runs "
+                f"(at {percent(note.assumed_flip_rate)} flips); use {note.needed:,} examples, a margin of {_points(note.provable)}, "
                 "or on_inconclusive: warn"
             ] = None
     for (suite, check), labels in hopeless.items():

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from harness.core.numbers import known, scaled, texts
 from harness.core.verdict import Verdict
 from harness.report.figures import FigureRow, figure_row
-from harness.report.numbers import known, scaled, texts
 from harness.report.standing import Standing, standing_of, word_of
 from harness.report.text import one_line
 
@@ -87,7 +87,7 @@ def _numbers(verdict: Verdict, words: dict[str, Words]) -> dict[str, Any]:
         "td": found.drop,
         "ti": found.interval,
         "tm": found.margin,
-        "u": found.unit.short.strip(),
+        "u": found.unit.suffix,
         "lost": comparison.lost,
         "gained": comparison.gained,
         "metric": words["metric"](comparison.metric),

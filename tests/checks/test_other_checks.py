@@ -78,7 +78,7 @@ def test_identical_outputs_satisfy_any_sqnr() -> None:
 def test_kl_of_labels_cannot_be_measured_and_is_an_error() -> None:
     verdict = agreement(max_kl=0.1).judge(material(labels([1, 1]), labels([1, 1]), [1, 1]))[0]
     assert verdict.outcome is Outcome.ERROR
-    assert "kl" in verdict.reason
+    assert verdict.reason.startswith("KL divergence (≤ 0.1)")
 
 
 def test_outputs_of_different_types_are_refused() -> None:
@@ -111,6 +111,20 @@ def weighed(check: FootprintCheck, candidate: Footprint = SMALL) -> tuple[Outcom
 )
 def test_footprint_limits(limits: dict[str, object], outcome: Outcome) -> None:
     assert weighed(footprint(**limits))[0] is outcome
+
+
+def test_a_limit_is_echoed_in_the_unit_a_person_would_write() -> None:
+    assert weighed(footprint(max_load_time="2s"))[1].endswith("(at most 2 s)")
+    assert weighed(footprint(max_load_time="300ms"))[1].endswith("(at most 300 ms)")
+    assert weighed(footprint(min_low_precision="90%"))[1].startswith("share below 16 bits")
+
+
+def test_distances_in_sentences_are_written_as_in_tables() -> None:
+    one, other = logits([[2.0, -1.0]] * 500), logits([[1.5, -1.0]] * 500)
+    verdict = agreement(max_kl=0.0001, min_top1_agreement=0.9).judge(material(one, other, [0] * 500))[0]
+    assert verdict.reason.startswith("KL divergence 0.00")
+    assert " nats is outside ≤ 0.0001" in verdict.reason
+    assert [figure.limit for figure in verdict.figures if figure.name == "top1_agreement"] == ["≥ 90 %"]
 
 
 def test_a_limit_that_cannot_be_measured_is_an_error_and_never_a_pass() -> None:

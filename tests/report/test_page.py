@@ -127,7 +127,7 @@ def test_the_headline_stands_at_the_top_and_in_the_title() -> None:
     found = page(languages_record())
     words = " ".join("".join(found.words).split())
     assert words.startswith("languages: int4 must not ship")
-    assert "int4 must not ship: accuracy[language:bn] dropped 14.6 points (90 % interval 11.3 to 17.8), margin 2" in words
+    assert "int4 must not ship: accuracy[language:bn] dropped 14.6pp (90 % interval 11.3 to 17.8), margin 2pp" in words
     assert (
         words.index("What blocks")
         < words.index("Expected failures")

@@ -23,7 +23,7 @@ function count(value) {
 
 function dropCell(row) {
   if (row.drop === null) return null;
-  const cell = element("span", {}, element("b", {}, row.td), row.u ? ` ${row.u}` : "");
+  const cell = element("span", {}, element("b", {}, row.td), row.u);
   if (row.ti) cell.append(" ", element("span", { class: "interval" }, row.ti));
   return cell;
 }

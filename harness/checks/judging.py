@@ -224,7 +224,10 @@ def _what_next(table: Table, group: int) -> str:
     if -table.delta[group] >= table.margin[group]:
         return "more examples would more likely prove harm"
     more = table.needs_more[group]
-    return f"needs about {more:,} more examples, if there is truly no drop" if more else "more examples are needed"
+    if not more:
+        return "more examples are needed"
+    seen = "spread" if table.gained is None else "flips"
+    return f"needs about {more:,} more examples by the {seen} seen here, if there is truly no drop"
 
 
 def _observed(table: Table, group: int, rules: Rules, limit: Change) -> tuple[Outcome, str]:

@@ -14,13 +14,14 @@ from harness.cli.console import draw, plain_table, say, tell
 from harness.cli.cost import Cost, cost_of
 from harness.cli.ending import sentence_of
 from harness.cli.finding import candidates_in, find_suites
+from harness.core.numbers import percent, plural
 from harness.core.suite import Suite
 from harness.engine.items import Item
 from harness.engine.planning import underpowered
 from harness.engine.tools import Options
 from harness.errors import HarnessError
 
-_COLUMNS = ("check", "judged", ">examples", ">margin", ">power", ">provable", ">detectable", ">needs")
+_COLUMNS = ("check", "judged", ">examples", ">margin", ">power", ">provable", ">detectable", ">needs in all")
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ def _show(plan: Plan, *, every_segment: bool) -> None:
     draw(plain_table(_COLUMNS, rows, f"suite {suite.name}"))
     for line in underpowered(plan.items):
         say(f"note: {line.partition(': ')[2]}")
+    for line in _assumptions(plan.items):
+        say(f"note: {line}")
     if plan.cost is not None:
         for line in plan.cost.lines():
             say(f"cost: {line}")
@@ -105,24 +108,36 @@ def _rows(items: list[Item], every_segment: bool) -> list[tuple[str, ...]]:
         for item in segments:
             if item.segment is not None:
                 groups.setdefault(item.segment.segmentation, []).append(item)
-        rows += [_row(f"{name}: {len(members):,} segments", members) for name, members in groups.items()]
+        rows += [_row(f"{name}: {plural(len(members), 'segment')}", members) for name, members in groups.items()]
     return rows
 
 
 def _row(what: str, items: list[Item]) -> tuple[str, ...]:
     notes = [item.power for item in items if item.power is not None]
     hopeless = sum(not note.can_pass for note in notes)
-    missing = [max(note.needed - note.n, 0) for note in notes if note.needed is not None]
     return (
         items[0].check,
-        what + (f", {hopeless:,} can never pass" if hopeless and len(items) > 1 else ", can never pass" if hopeless else ""),
+        what + (f", {hopeless:,} need a gain" if hopeless and len(items) > 1 else ", needs a gain" if hopeless else ""),
         _span([item.size for item in items], "{:,}"),
         _span([note.margin for note in notes], "{:.2f}pp", 100),
         _span([note.power for note in notes], "{:.0f} %", 100),
         _span([_up(note.provable) for note in notes], "{:.1f}pp", 100),
         _span([note.detectable for note in notes], "{:.1f}pp", 100),
-        _span(missing, "{:,}"),
+        _span([note.needed for note in notes], "{:,}"),
     )
+
+
+def _assumptions(items: Sequence[Item]) -> list[str]:
+    """What the table's numbers hold for, a line per share of flips."""
+    checks: dict[float, dict[str, None]] = {}
+    for item in items:
+        if item.power is not None and item.power.assumed_flip_rate is not None:
+            checks.setdefault(item.power.assumed_flip_rate, {})[item.check] = None
+    return [
+        f"{', '.join(names)}: for a candidate that loses nothing and changes {percent(rate, 0 if rate >= 0.1 else 1).replace('.0 ', ' ')} "
+        "of the answers, as many to right as to wrong; a run that finds other flips names another number"
+        for rate, names in checks.items()
+    ]
 
 
 def _span(values: Sequence[float | None], form: str, factor: int = 1) -> str:

@@ -20,7 +20,7 @@ from harness.ports.data import DataIndex
 class Item:
     """One question. `size` is the number of examples it is asked of, None when that is not how it is asked.
 
-    `hopeless`: so few examples that not even a model that loses nothing could pass. `planner` works out what can be
+    `hopeless`: so few examples that a model passes only if it gains more answers than it loses. `planner` works out what can be
     proved; that takes a while, so only whoever wants to know asks.
     """
 

@@ -13,7 +13,11 @@ from harness.engine.session import Session
 
 
 def underpowered(items: Iterable[Item]) -> list[str]:
-    """Sentences about gates that would often not pass a perfect model, each once per suite and check."""
+    """Sentences about gates that would often not pass a perfect model, each once per suite and check.
+
+    An item without hope passes only if the candidate gains more answers than it loses. By chance a model that loses nothing may do
+    so: its power need not be 0.
+    """
     lines: dict[str, None] = {}
     hopeless: dict[tuple[str, str], set[str]] = {}
     for item in items:
@@ -32,7 +36,8 @@ def underpowered(items: Iterable[Item]) -> list[str]:
     for (suite, check), labels in hopeless.items():
         shown = ", ".join(sorted(labels)[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else "")
         lines[
-            f"{suite}: {check}: too few examples ever to pass in {shown}; unless the candidate gains; otherwise these can only warn or fail"
+            f"{suite}: {check}: too few examples in {shown}: a candidate passes there only if it gains more answers than it loses; "
+            "otherwise these can only warn or fail"
         ] = None
     return list(lines)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -24,6 +25,9 @@ NO_WORST_ANSWER = (
     "one rare total loss could be of any size, and the metric has no worst answer: declare `cap:`, the largest error that counts, "
     "or the `bounds:` of your own metric, and a PASS becomes possible"
 )
+
+POWER = 0.80
+"""How often a candidate that lost nothing should pass with the examples that are said to be missing."""
 
 RESAMPLES = 2_000
 RESAMPLES_PER_FAMILY_MEMBER = 40
@@ -115,7 +119,7 @@ class StatisticEvaluator:
             high=columns["high"],
             margin=columns["margin"],
             needs_more=tuple(
-                _needs_more(float(size), float(low), float(high), float(delta), float(margin)) if ok else None
+                _needs_more(float(size), float(low), float(high), float(delta), float(margin), self.level) if ok else None
                 for size, low, high, delta, margin, ok in zip(
                     n, columns["low"], columns["high"], columns["delta"], columns["margin"], estimable, strict=True
                 )
@@ -125,10 +129,10 @@ class StatisticEvaluator:
         )
 
     def p_worse(self, groups: Groups, group: int, tolerated: float, families: int) -> float:
-        """See `Evaluator.p_worse`, from bootstrap replicates of the difference."""
+        """See `Evaluator.p_worse`, from bootstrap replicates of the difference: what tolerates more has the larger p of both tests."""
         rows = groups.rows(group)
         result = self._replicates(rows, 0.0, max(RESAMPLES, RESAMPLES_PER_FAMILY_MEMBER * families))
-        return max(float(stats.bootstrap_p_harm(result.replicates, -tolerated)), float(stats.bootstrap_p_harm(result.replicates, 0.0)))
+        return float(stats.bootstrap_p_harm(result.replicates, -tolerated))
 
     def losses(self) -> None:
         """Single examples have no loss."""
@@ -284,9 +288,8 @@ class AurocEvaluator(StatisticEvaluator):
         return replace(table, method=method, may_pass=may_pass, why_not=tuple(why_not))
 
     def p_worse(self, groups: Groups, group: int, tolerated: float, families: int) -> float:
-        """See `Evaluator.p_worse`, both keys with DeLong's t."""
-        found = self._delong(groups.rows(group))
-        return max(found.p_harm(-tolerated), found.p_harm(0.0))
+        """See `Evaluator.p_worse`, with DeLong's t: what tolerates more has the larger p of both tests."""
+        return self._delong(groups.rows(group)).p_harm(-tolerated)
 
     def _delong(self, rows: NDArray[np.int64]) -> stats.PairedAuroc:
         return stats.delong(self.scores[0][rows], self.scores[1][rows], self.positive[rows], level=self.level)
@@ -303,10 +306,11 @@ class AurocEvaluator(StatisticEvaluator):
         }
 
 
-def _needs_more(n: float, low: float, high: float, delta: float, margin: float) -> int | None:
+def _needs_more(n: float, low: float, high: float, delta: float, margin: float, level: float) -> int | None:
     """Examples still missing if there is truly no drop: the interval shrinks with √n and 0 must end up inside the margin at 80 % power."""
     if delta <= -margin or margin <= 0:
         return None
     half_width = (high - low) / 2
-    factor = (half_width * (1 + 0.842 / 1.645) / margin) ** 2
+    normal = NormalDist()
+    factor = (half_width * (1 + normal.inv_cdf(POWER) / normal.inv_cdf((1 + level) / 2)) / margin) ** 2
     return int(np.ceil(n * factor - n)) if factor > 1 else None

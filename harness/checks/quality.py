@@ -136,13 +136,15 @@ class QualityCheck:
 
     def recalled(self, material: Material, side: Side) -> Recalled | None:
         """Stored outcomes of one side of this check; `MeasurementError` when they are of other data or another measure."""
-        return recall(material, self.name, side, self.measure(material.outputs.spec)) if material.outputs is not None else None
+        if material.outputs is None:
+            return None
+        return recall(material, self.name, side, self.measure(material.outputs.spec, material.examples.target_column))
 
-    def measure(self, spec: OutputSpec) -> str:
-        """By what this check measures outputs of `spec`, in words that are equal exactly when the measures are."""
+    def measure(self, spec: OutputSpec, target: str | None) -> str:
+        """By what this check measures outputs of `spec` against a column, in words that are equal exactly when the measures are."""
         reference = self.parameters.metric
         chosen = reference.parameters.model_dump(mode="json") if isinstance(reference.parameters, Parameters) else {}
-        about = {"threshold": spec.threshold, "positive": spec.positive, "ignore_index": spec.ignore_index}
+        about = {name: getattr(spec, name) for name in ("threshold", "positive", "ignore_index", "group")} | {"target": target}
         return json.dumps([reference.name, chosen, str(spec.task), about], sort_keys=True, default=str)
 
     def rules(self, material: Material) -> Rules:

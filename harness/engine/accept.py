@@ -10,7 +10,7 @@ import numpy as np
 from harness.arrays.baseline import Acceptance, Baseline, Outcomes, Side
 from harness.arrays.outputs import Outputs
 from harness.arrays.targets import Targets
-from harness.checks.drift import DriftCheck
+from harness.checks.drift import ANEW, GONE, DriftCheck
 from harness.checks.quality import QualityCheck
 from harness.core.models import OutputType
 from harness.core.outcome import Outcome, worst
@@ -35,11 +35,17 @@ class Request:
 def accept(session: Session, candidate: str, request: Request) -> Baseline:
     """The new baseline of a candidate, from verdicts and evidence of this session; not yet written.
 
-    Raises `BaselineError` when a verdict blocks (or drift against golden is not PASS) and there is no override.
+    Raises `BaselineError` when a verdict blocks (or drift against golden is not PASS) and there is no override, and when
+    golden outcomes cannot be compared with today's any more, unless they are pinned anew.
     """
     verdicts = {spec.name: session.verdicts(candidate, spec.name) for spec in session.suite.checks}
     standing = session.baseline(candidate)
-    _require_clean(candidate, verdicts, standing, session, request)
+    data = {spec.name: session.dataset(spec.data).fingerprint for spec in session.suite.checks}
+    measures = _measures(session, candidate)
+    broken = {} if standing is None else broken_ground(standing, data, measures)
+    if broken and not request.golden:
+        raise BaselineError(f"{candidate}: {next(iter(broken.values()))}")
+    _require_clean(candidate, verdicts, standing, session, request, broken)
     acceptance = Acceptance(
         who=request.who,
         when=request.when,
@@ -49,38 +55,63 @@ def accept(session: Session, candidate: str, request: Request) -> Baseline:
         outcomes={v.item_name: str(v.outcome) for found in verdicts.values() for v in found},
         overridden=request.override,
     )
-    data = {spec.name: session.dataset(spec.data).fingerprint for spec in session.suite.checks}
-    moved = [check for check, fingerprint in data.items() if standing is not None and standing.data.get(check, fingerprint) != fingerprint]
-    if moved and not request.golden:
-        raise BaselineError(
-            f"{candidate}: the data of {', '.join(moved)} is not the data of the golden baseline; judge the accepted model "
-            "on the new data, then accept with --golden to measure drift from here on"
-        )
-    repin = standing is None or request.golden
-    outcomes = _outcomes(session, candidate)
-    if not repin and standing is not None and standing.outcomes is not None:
-        outcomes |= {key: found for key, found in standing.outcomes.items() if key[0] == "golden"}
+    pinned = standing if standing is not None and not request.golden else None
+    golden = {} if pinned is None else {key: found for key, found in (pinned.outcomes or {}).items() if key[0] == "golden"}
+    edges = _edges(session)
     return Baseline(
         suite=session.suite.name,
         candidate=candidate,
         original_model=session.gatherer.fingerprints.get("original", ""),
-        data=data,
+        data=_of_golden(golden, pinned.data) | data if pinned is not None else data,
         segments={check: _standing_labels(session, check, found) for check, found in verdicts.items()},
-        edges=_edges(session),
-        measures=_measures(session, candidate),
-        golden=acceptance if repin or standing is None else standing.golden,
+        edges=edges,
+        edge_rules=_edge_rules(session, edges),
+        measures=_of_golden(golden, pinned.measures) | measures if pinned is not None else measures,
+        golden=acceptance if pinned is None else pinned.golden,
         accepted=acceptance,
         history=(*(standing.history if standing else ()), replace(acceptance, drops={}, outcomes={})),
         attempts=0,
-        outcomes=outcomes,
+        outcomes=_outcomes(session, candidate) | golden,
     )
 
 
+def broken_ground(standing: Baseline, data: Mapping[str, str], measures: Mapping[str, str]) -> dict[str, str]:
+    """Why golden outcomes can no longer be compared with today's, by check."""
+    anew = f"then {ANEW}"
+    found = {
+        check: f"the data of {check} is not the data of the golden baseline; judge the accepted model on the new data, {anew}"
+        for check, fingerprint in data.items()
+        if standing.data.get(check, fingerprint) != fingerprint
+    }
+    for check, measure in measures.items():
+        then = standing.measures.get(check)
+        if then is None or check in found:
+            continue
+        if then != measure:
+            found[check] = f"{check} measures otherwise than the golden baseline ({then}, today {measure}); measure as then, or {ANEW}"
+        elif ("golden", check) not in (standing.outcomes or {}):
+            found[check] = f"{GONE.format(check=check)}; restore that file, or {ANEW}"
+    return found
+
+
+def _of_golden(golden: Mapping[tuple[Side, str], Outcomes], known: Mapping[str, str]) -> dict[str, str]:
+    """What is known of the checks whose golden outcomes are kept: those that the suite has no more are not forgotten."""
+    return {check: known[check] for _, check in golden if check in known}
+
+
 def _require_clean(
-    candidate: str, verdicts: Mapping[str, tuple[Verdict, ...]], standing: Baseline | None, session: Session, request: Request
+    candidate: str,
+    verdicts: Mapping[str, tuple[Verdict, ...]],
+    standing: Baseline | None,
+    session: Session,
+    request: Request,
+    broken: Mapping[str, str],
 ) -> None:
+    """`broken` names checks whose drift cannot be judged, which is why golden is pinned anew."""
     if request.override:
         return
+    drifts = {name: check for name, check in session.checks.items() if isinstance(check, DriftCheck)}
+    verdicts = {name: found for name, found in verdicts.items() if name not in drifts or drifts[name].quality.name not in broken}
     blocking = [v for found in verdicts.values() for v in found if v.blocks]
     if blocking:
         gravest = worst([v.outcome for v in blocking])
@@ -93,7 +124,7 @@ def _require_clean(
     if standing is None:
         return
     for name, found in verdicts.items():
-        if isinstance(session.checks[name], DriftCheck) and found[0].outcome not in (Outcome.PASS, Outcome.SKIPPED):
+        if name in drifts and found[0].outcome not in (Outcome.PASS, Outcome.SKIPPED):
             raise BaselineError(
                 f"{candidate}: {name} against the golden baseline is {found[0].outcome}, and accepting requires PASS: {found[0].reason}; "
                 "or accept with --override and the budget that is spent"
@@ -119,7 +150,8 @@ def _measures(session: Session, candidate: str) -> dict[str, str]:
     for spec in session.suite.checks:
         check = session.checks[spec.name]
         if isinstance(check, QualityCheck):
-            found[spec.name] = check.measure(session.outputs(session.suite.model(candidate), spec.data).spec)
+            outputs = session.outputs(session.suite.model(candidate), spec.data)
+            found[spec.name] = check.measure(outputs.spec, session.dataset(spec.data).target_column)
     return found
 
 
@@ -132,6 +164,12 @@ def _edges(session: Session) -> dict[str, dict[str, tuple[float, ...]]]:
         if computed:
             found[data] = computed
     return found
+
+
+def _edge_rules(session: Session, edges: Mapping[str, Mapping[str, tuple[float, ...]]]) -> dict[str, dict[str, str]]:
+    """The rules by which the edges were computed: by another they are others."""
+    rules = {data: {s.name: s.rule.words for s in session.suite.data[data].segments if isinstance(s.rule, ByBins)} for data in edges}
+    return {data: {name: rules[data][name] for name in computed} for data, computed in edges.items()}
 
 
 def _outcomes(session: Session, candidate: str) -> dict[tuple[Side, str], Outcomes]:

@@ -101,6 +101,7 @@ def _baseline(document: Mapping[str, Any], outcomes: Mapping[tuple[Side, str], O
         segments={check: tuple(labels) for check, labels in document["segments"].items()},
         measures=document["measures"],
         edges={data: {name: tuple(edges) for name, edges in by_name.items()} for data, by_name in document["edges"].items()},
+        edge_rules=document.get("edge_rules", {}),  # older baselines lack them, and their edges are not used
         golden=Acceptance(**document["golden"]),
         accepted=Acceptance(**document["accepted"]),
         history=tuple(Acceptance(**entry) for entry in document["history"]),

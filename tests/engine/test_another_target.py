@@ -47,7 +47,7 @@ def judged(folder: Path) -> tuple[Verdict, int]:
 
 
 def recorded(folder: Path) -> None:
-    """The original is always right about the animal; int8 says `cat` where it is a `dog`. The column `kind` knows one label more, the first."""
+    """The original is always right about `animal`, int8 always says cat. The column `kind` knows one label more, the first."""
     animals = ["cat" if row % 2 else "dog" for row in range(ROWS)]
     kinds = ["ant" if row % 50 == 0 else animal for row, animal in enumerate(animals)]
     columns = {"id": [f"r{row}" for row in range(ROWS)], "animal": animals, "kind": kinds, "original": animals, "int8": ["cat"] * ROWS}

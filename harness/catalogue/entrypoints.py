@@ -116,7 +116,7 @@ def sources_hash(references: Iterable[str], root: Path) -> str:
     """SHA-256 over the names and contents of `local_sources`; the hash of nothing when there are none."""
     digest = hashlib.sha256()
     for path in local_sources(references, root):
-        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
+        digest.update(str(path.relative_to(root)).encode() + b"\0" + _content(path) + b"\0")
     return digest.hexdigest()
 
 
@@ -148,9 +148,16 @@ def _file_of(module: str, root: Path) -> Path | None:
     return None
 
 
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"the module {path} cannot be read: {error.strerror or error}; make it readable for whoever runs this") from error
+
+
 def _imports_of(path: Path, root: Path) -> list[str]:
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(_content(path).decode("utf-8"))
     except (SyntaxError, UnicodeDecodeError):
         return []
     package = path.parent.relative_to(root).parts

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import get_args
 
+from harness.core.files import is_readable
 from harness.data.arrays import write_npz
 from harness.data.compressed import open_bytes
 from harness.data.delimited import write_delimited
@@ -59,9 +60,9 @@ class FileSource:
             return stream.read(2) != b"\x1f\x8b"
 
     def path(self, parameters: FileParameters, root: Path) -> Path:
-        """The file; `DataError` when there is none."""
+        """The file; `DataError` when there is none, or it may not be read."""
         path = root / parameters.path
-        if path.is_file():
+        if is_readable(path, DataError):
             return path
         if path.is_dir():
             raise DataError(f"{path} is a folder; name the file in it")

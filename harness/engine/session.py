@@ -24,7 +24,7 @@ from harness.engine.frozen_edges import recut, usable_edges
 from harness.engine.gather import Gatherer
 from harness.engine.items import Item, items_of
 from harness.engine.tools import Edges, Options, Tools
-from harness.errors import HarnessError, MeasurementError, ModelError, StoreError, UsageError
+from harness.errors import HarnessError, MeasurementError, ModelError, StoreError, UsageError, system_sentence
 from harness.ports.compress import Artefact
 from harness.ports.data import DataIndex, Dataset
 
@@ -226,6 +226,8 @@ class Session:
             return self._everywhere(candidate, check, Outcome.INVALID, str(error))
         except HarnessError as error:
             return self._everywhere(candidate, check, Outcome.ERROR, str(error))
+        except OSError as error:
+            return self._everywhere(candidate, check, Outcome.ERROR, system_sentence(error))
 
     def _judge_material(self, material: Material, check: str) -> tuple[Verdict, ...]:
         if material.baseline is None:
@@ -237,7 +239,7 @@ class Session:
 
     def _everywhere(self, candidate: str, check: str, outcome: Outcome, reason: str) -> tuple[Verdict, ...]:
         segments: list[Segment | None] = [None]
-        with suppress(HarnessError):  # When the data cannot even be indexed, the whole's verdict alone carries the reason.
+        with suppress(HarnessError, OSError):  # When the data cannot even be indexed, the whole's verdict alone carries the reason.
             items = self._items(self.suite.model(candidate), self._spec(check))
             segments += [item.segment for item in items if item.segment]
         return tuple(Verdict(self.suite.name, candidate, check, segment, outcome, reason, blocks=True) for segment in segments)

@@ -16,7 +16,7 @@ from harness.core.verdict import Verdict
 from harness.engine.items import Item
 from harness.engine.session import Session
 from harness.engine.tools import Options
-from harness.errors import HarnessError
+from harness.errors import HarnessError, system_sentence
 from harness.pytest_plugin.ledger import ledger
 from harness.pytest_plugin.naming import node_name
 from harness.pytest_plugin.options import is_strict
@@ -71,11 +71,11 @@ class SuiteFile(pytest.File):
                 return
             items = () if self.skipped else self.session_of_suite.items(chosen)
             ledger().suites[suite.name]["items"] = len(items)
-        except HarnessError as error:
+        except (HarnessError, OSError) as error:
             # A suite that cannot be read fails the run and must not keep the others from being judged: their evidence would
             # be missing tonight for a file they have nothing to do with. (Under xdist pytest does the same by itself.)
             config.option.continue_on_collection_errors = True
-            raise self.CollectError(str(error)) from None
+            raise self.CollectError(system_sentence(error) if isinstance(error, OSError) else str(error)) from None
         by_candidate: dict[str, list[Item]] = {model.name: [] for model in self.session_of_suite.candidates(chosen)}
         for item in items:
             by_candidate[item.candidate].append(item)

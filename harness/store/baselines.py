@@ -36,9 +36,9 @@ class FileBaselines:
     def load(self, suite: str, candidate: str) -> Baseline | None:
         """See `Baselines.load`."""
         path = self._path(suite, candidate)
-        if not path.is_file():
-            return None
         try:
+            if not path.is_file():
+                return None
             document = json.loads(path.read_text(encoding="utf-8"))
             if document["format"] != FORMAT:
                 raise BaselineError(f"{path} has format {document['format']}, this version reads {FORMAT}; accept it again")

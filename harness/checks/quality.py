@@ -29,7 +29,7 @@ from harness.checks.parameters import CommonParameters
 from harness.checks.planting import with_failed_twins, with_twins
 from harness.checks.recall import Recalled, recall
 from harness.checks.scored import ScoreEvaluator
-from harness.checks.table import Evaluator
+from harness.checks.table import Evaluator, Groups
 from harness.checks.trust import distrust, error_everywhere, invalid_everywhere, with_failures, with_label_warning, worse_than_guessing
 from harness.checks.units import UnitEvaluator
 from harness.checks.whole_set import AurocEvaluator, StatisticEvaluator
@@ -98,7 +98,7 @@ class QualityCheck:
             verdicts = with_label_warning(self._judged(rules, evaluator, material), material)
         except MeasurementError as error:
             return error_everywhere(rules, material, str(error))
-        whole = self._with_chance_warning(self._with_power(verdicts[0]), material.examples.targets)
+        whole = self._with_chance_warning(self._with_power(verdicts[0], evaluator, len(material.examples)), material.examples.targets)
         return with_failures((whole, *verdicts[1:]), material)
 
     def _judged(self, rules: Rules, evaluator: Evaluator, material: Material) -> tuple[Verdict, ...]:
@@ -108,12 +108,21 @@ class QualityCheck:
             evaluator, len(material.examples), rules, segmentations, worst_reader(material), standing, dict(material.minimum_sizes)
         )
 
-    def _with_power(self, whole: Verdict) -> Verdict:
-        """Says when the gate, not the model, is to blame for an INCONCLUSIVE."""
-        found = whole.comparison
-        if whole.outcome is not Outcome.INCONCLUSIVE or found is None or found.gained is None or found.lost is None:
+    def _with_power(self, whole: Verdict, evaluator: Evaluator, n: int) -> Verdict:
+        """Says when the gate, not the model, is to blame for an INCONCLUSIVE: one that flips as often and loses nothing would hardly pass.
+
+        Not said where the interval lies within the margin and something else forbade the PASS, nor where the margin seems lost.
+        """
+        found, limit = whole.comparison, self.parameters.max_drop
+        if whole.outcome is not Outcome.INCONCLUSIVE or found is None or found.gained is None or limit.unit != "pp":
             return whole
-        note = self.power(found.n, None, (found.gained + found.lost + 1) / (found.n + 2))
+        if found.drop.value >= limit.amount or found.drop.high is None or found.drop.high < limit.amount:
+            return whole
+        effective = evaluator.table(Groups.everything(n), np.array([limit.amount])).effective
+        if effective is None:
+            return whole
+        worth, rarer = float(effective.n[0]), float(min(effective.gained[0], effective.lost[0]))
+        note = self.power(max(int(worth), 1), None, (2 * rarer + 1) / (worth + 2))
         if note is None or note.power is None or note.power >= ENOUGH_POWER:
             return whole
         return replace(whole, reason=f"underpowered gate, a perfect model passes in {percent(note.power)} of runs: {whole.reason}")
@@ -254,10 +263,10 @@ def mean_evaluator(
     level: float,
     capped: Capped | None = None,
 ) -> Evaluator:
-    """Tango for right-or-wrong scores, planted t for the others."""
+    """Tango for right-or-wrong scores (right is 1, or 0 where lower is better), planted t for the others."""
     if info.binary:
-        right = 0.5
-        return BinaryEvaluator(original > right, candidate > right, clusters, relative=relative, level=level)
+        before, after = (scores < 0.5 if info.direction == "lower" else scores > 0.5 for scores in (original, candidate))
+        return BinaryEvaluator(before, after, clusters, direction=info.direction, relative=relative, level=level)
     return ScoreEvaluator(
         original,
         candidate,

@@ -10,21 +10,22 @@ from numpy.typing import NDArray
 
 from harness import stats
 from harness.checks.capped import Capped
-from harness.checks.table import Floats, Groups, Table
+from harness.checks.table import NEAR_ZERO, STANDARD_ERRORS_FROM_ZERO, Floats, Groups, Table, clusters_in_words
 from harness.errors import MeasurementError
-
-STANDARD_ERRORS_FROM_ZERO = 3
-"""An original's value closer to 0 than this may as well be 0: then a margin relative to it is chance."""
 
 
 @dataclass(frozen=True)
 class _Moments:
-    """Per group what goes into a t interval: `n` counts examples, or clusters, and is 0 where `why_not` says why nothing is known."""
+    """Per group what goes into a t interval; `n` counts examples or effective clusters, 0 where `why_not` says why nothing is known.
+
+    `said` is what to note about the clusters.
+    """
 
     n: Floats
     mean: Floats
     sd: Floats
     why_not: tuple[str, ...]
+    said: tuple[str, ...]
 
 
 class ScoreEvaluator:
@@ -73,7 +74,9 @@ class ScoreEvaluator:
         candidate_interval = stats.t_interval(candidate.n, candidate.mean, candidate.sd, self.level)
         sizes, capped = self._sizes(groups), self._capped(groups)
         may_pass = np.array([not self._hidden(share) for share in capped], dtype=np.bool_)
-        more = stats.needs_more_scores(plain.n, plain.mean, plain.sd, np.full(groups.count, self.reach), np.maximum(points, 0.0))
+        more = stats.needs_more_scores(
+            plain.n, plain.mean, plain.sd, np.full(groups.count, self.reach), np.maximum(points, 0.0), self.level
+        )
 
         def known(values: Floats) -> Floats:
             return np.where(estimable, values, np.nan)
@@ -152,12 +155,12 @@ class ScoreEvaluator:
 
     def _notes(self, original: _Moments, capped: Floats) -> tuple[tuple[str, ...], ...]:
         notes: list[tuple[str, ...]] = []
-        for n, mean, sd, share in zip(original.n, original.mean, original.sd, capped, strict=True):
-            found = [f"{n:.0f} clusters"] if self.clusters is not None and n else []
+        for n, mean, sd, share, said in zip(original.n, original.mean, original.sd, capped, original.said, strict=True):
+            found = [said] if said else []
             if self.capped is not None and share > 0:
                 found.append(self.capped.note(share))
             if self.relative and n and (n == 1 or abs(mean) <= STANDARD_ERRORS_FROM_ZERO * sd / np.sqrt(n)):
-                found.append("the original's value is within 3 standard errors of 0: a margin relative to it means little")
+                found.append(NEAR_ZERO)
             notes.append(tuple(found))
         return tuple(notes)
 
@@ -166,22 +169,23 @@ def _moments(groups: Groups, values: Floats, clusters: NDArray[np.int32] | None)
     """Of every group's (n,) `values`; the mean is over examples, with clusters too."""
     if clusters is not None:
         found = [_clustered(values[rows], clusters[rows]) for rows in map(groups.rows, range(groups.count))]
-        numbers = np.array([summary for summary, _ in found], dtype=np.float64).reshape(-1, 3)
-        return _Moments(numbers[:, 0], numbers[:, 1], numbers[:, 2], tuple(why for _, why in found))
+        numbers = np.array([summary for summary, _, _ in found], dtype=np.float64).reshape(-1, 3)
+        return _Moments(numbers[:, 0], numbers[:, 1], numbers[:, 2], tuple(why for _, why, _ in found), tuple(said for _, _, said in found))
     inside = groups.codes >= 0
     codes, values = groups.codes[inside].astype(np.int64), values[inside]
     n = np.bincount(codes, minlength=groups.count).astype(np.float64)
     mean = np.bincount(codes, weights=values, minlength=groups.count) / np.maximum(n, 1)
     squares = np.bincount(codes, weights=(values - mean[codes]) ** 2, minlength=groups.count)
-    return _Moments(n, mean, np.sqrt(squares / np.maximum(n - 1, 1)), tuple("" if size else "no examples" for size in n))
+    why_not = tuple("" if size else "no examples" for size in n)
+    return _Moments(n, mean, np.sqrt(squares / np.maximum(n - 1, 1)), why_not, ("",) * groups.count)
 
 
-def _clustered(values: Floats, clusters: NDArray[np.int32]) -> tuple[tuple[int, float, float], str]:
-    """Number of clusters, mean over examples and spread between clusters; and why these are not known."""
+def _clustered(values: Floats, clusters: NDArray[np.int32]) -> tuple[tuple[float, float, float], str, str]:
+    """Effective number of clusters, mean over examples and spread between clusters; why these are not known; how many there are."""
     if len(values) == 0:
-        return (0, 0.0, 0.0), "no examples"
+        return (0, 0.0, 0.0), "no examples", ""
     try:
         found = stats.cluster_summary(np.unique(clusters, return_inverse=True)[1], values)
     except MeasurementError as error:
-        return (0, 0.0, 0.0), str(error)
-    return (found.n, found.mean, found.sd), ""
+        return (0, 0.0, 0.0), str(error), ""
+    return (found.n, found.mean, found.sd), "", clusters_in_words(found.clusters, found.n)

@@ -17,7 +17,7 @@ from harness.cli.finding import candidates_in, find_suites
 from harness.core.numbers import percent, plural
 from harness.core.suite import Suite
 from harness.engine.items import Item
-from harness.engine.planning import underpowered
+from harness.engine.planning import not_counted, underpowered
 from harness.engine.tools import Options
 from harness.errors import HarnessError
 
@@ -84,7 +84,7 @@ def _show(plan: Plan, *, every_segment: bool) -> None:
         return
     rows = [row for spec in suite.checks for row in _rows([item for item in plan.items if item.check == spec.name], every_segment)]
     draw(plain_table(_COLUMNS, rows, f"suite {suite.name}"))
-    for line in underpowered(plan.items):
+    for line in (*underpowered(plan.items), *not_counted(plan.items)):
         say(f"note: {line.partition(': ')[2]}")
     for line in _assumptions(plan.items):
         say(f"note: {line}")
@@ -100,7 +100,7 @@ def _rows(items: list[Item], every_segment: bool) -> list[tuple[str, ...]]:
     """The whole, then every segment, or one row per segmentation."""
     wholes = [item for item in items if item.segment is None]
     segments = [item for item in items if item.segment is not None]
-    rows = [_row("the whole", [item]) for item in wholes]
+    rows = [_row("the whole" + ("" if item.clusters is None else f", in {item.clusters:,} clusters"), [item]) for item in wholes]
     if every_segment:
         rows += [_row(item.segment.label + (" (critical)" if item.critical else ""), [item]) for item in segments if item.segment]
     else:
@@ -161,7 +161,7 @@ def _document(plan: Plan) -> dict[str, Any]:
         "skipped": plan.skipped,
         "errors": list(plan.errors),
         "items": [_item(item) for item in plan.items],
-        "notes": underpowered(plan.items),
+        "notes": [*underpowered(plan.items), *not_counted(plan.items)],
         "cost": None if plan.cost is None else plan.cost.document(),
     }
 
@@ -184,6 +184,7 @@ def _item(item: Item) -> dict[str, Any]:
         "segment": item.segment.as_mapping() if item.segment else None,
         "critical": item.critical,
         "n": item.size,
+        "clusters": item.clusters,
         **facts,
         "missing": None if note is None or note.needed is None else max(note.needed - note.n, 0),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from harness.checks.check import PowerNote
 from harness.checks.quality import ENOUGH_POWER
 from harness.core.numbers import percent
 from harness.core.segment import ByProduct
@@ -29,8 +30,9 @@ def underpowered(items: Iterable[Item]) -> list[str]:
         note = item.power
         if note is not None and note.power is not None and note.assumed_flip_rate is not None and note.power < ENOUGH_POWER:
             lines[
-                f"{item.suite}: {item.check}: with {note.n:,} examples a perfect model passes in {percent(note.power)} of runs "
-                f"(at {percent(note.assumed_flip_rate)} flips); use {note.needed:,} examples, a margin of {_points(note.provable)}, "
+                f"{item.suite}: {item.check}: with {_size(item, note)} a perfect model passes in {percent(note.power)} of runs "
+                f"(at {percent(note.assumed_flip_rate)} flips{'' if item.clusters is None else ', in which whole clusters flip as one'}); "
+                f"use {note.needed:,} {'examples' if item.clusters is None else 'clusters'}, a margin of {_points(note.provable)}, "
                 "or on_inconclusive: warn"
             ] = None
     for (suite, check), labels in hopeless.items():
@@ -40,6 +42,16 @@ def underpowered(items: Iterable[Item]) -> list[str]:
             "otherwise these can only warn or fail"
         ] = None
     return list(lines)
+
+
+def not_counted(items: Iterable[Item]) -> list[str]:
+    """A sentence for every check with segments of clustered examples, of which the plan knows no clusters."""
+    found = {(item.suite, item.check): None for item in items if item.clustered and item.segment is not None}
+    return [
+        f"{suite}: {check}: how many clusters a segment holds is not known before a run; it is planned as if its examples were "
+        "independent, and can prove less"
+        for suite, check in found
+    ]
 
 
 def unused_segmentations(session: Session) -> list[str]:
@@ -55,6 +67,10 @@ def unused_segmentations(session: Session) -> list[str]:
             if declared.name not in used
         ]
     return lines
+
+
+def _size(item: Item, note: PowerNote) -> str:
+    return f"{note.n:,} examples" if item.clusters is None else f"{item.size:,} examples in {item.clusters:,} clusters"
 
 
 def _points(margin: float | None) -> str:

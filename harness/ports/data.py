@@ -82,10 +82,14 @@ class SegmentSizes:
 
 @dataclass(frozen=True)
 class DataIndex:
-    """What collection has to know of a data set: its number of examples and its segments, in the order of the suite."""
+    """What collection has to know of a data set: its number of examples and its segments, in the order of the suite.
+
+    `clusters` is how many values the `cluster_by` column has, None when none is declared.
+    """
 
     rows: int
     segmentations: tuple[SegmentSizes, ...]
+    clusters: int | None = None
 
 
 class DataOpener(Protocol):

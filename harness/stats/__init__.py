@@ -12,6 +12,7 @@ from harness.stats.clusters import (
     cluster_means,
     cluster_summary,
     clustered_counts,
+    effective_clusters,
 )
 from harness.stats.delong import PairedAuroc, delong
 from harness.stats.holm import HolmResult, holm
@@ -27,6 +28,7 @@ from harness.stats.power import (
     smallest_provable_margin,
 )
 from harness.stats.proportions import clopper_pearson_lower, clopper_pearson_upper, wilson_interval
+from harness.stats.quantiles import quantile_interval
 from harness.stats.ratio import nam_blackwelder_interval, nam_blackwelder_p_harm
 from harness.stats.sample_size import can_ever_pass, needed_to_pass, needs_more, required_n, smallest_detectable_drop
 from harness.stats.score_planner import needs_more_scores, required_n_paired, smallest_provable_margin_scores
@@ -57,6 +59,7 @@ __all__ = [
     "delong",
     "describe_change",
     "detection_power",
+    "effective_clusters",
     "holm",
     "judge_families",
     "judge_segments",
@@ -73,6 +76,7 @@ __all__ = [
     "planted_t_interval",
     "planted_t_p_harm",
     "power_binary",
+    "quantile_interval",
     "required_n",
     "required_n_paired",
     "smallest_detectable_drop",

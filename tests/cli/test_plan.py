@@ -146,3 +146,21 @@ def test_nothing_can_never_pass_and_pass_in_a_tenth_of_the_runs(project: Path, h
 def test_one_segment_is_one(project: Path, harness: Door) -> None:
     write_sized(project, {"big": 300})
     assert "group: 1 segment " in " ".join(harness("plan").out.split()) + " "
+
+
+def test_clustered_examples_are_planned_by_their_clusters(project: Path, harness: Door) -> None:
+    """3,000 rows in 300 clusters, taken to flip as one: what 300 examples prove. Of segments the clusters are not known."""
+    write_sized(project, {"big": 3_000})
+    path = project / "sized.csv"
+    header, *lines = path.read_text().splitlines()
+    path.write_text("\n".join([header + ",page", *(f"{line},{row // 10}" for row, line in enumerate(lines))]) + "\n")
+    suite = project / "suites" / "sized.yaml"
+    suite.write_text(suite.read_text().replace("target: label,", "target: label, cluster_by: page,"))
+    for _ in range(2):  # the second time from what is remembered
+        found = json.loads(harness("plan", "--json").out)["suites"][0]
+        whole = found["items"][0]
+        assert (whole["n"], whole["clusters"]) == (3_000, 300)
+        assert whole["power"] == pytest.approx(0.43, abs=0.005)
+    assert any("with 3,000 examples in 300 clusters a perfect model passes in 43 %" in note for note in found["notes"])
+    assert any("how many clusters a segment holds is not known" in note for note in found["notes"])
+    assert "the whole, in 300 clusters" in harness("plan").out

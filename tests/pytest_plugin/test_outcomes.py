@@ -156,3 +156,18 @@ def test_a_segmentation_that_no_check_judges_is_named(project: pytest.Pytester) 
     suite_file(project).write_text(SUITE.replace(", per: [group]", ""))
     result = project.runpytest_subprocess("suites/")
     result.stdout.fnmatch_lines(["*segmentation group is declared and no check judges it*"])
+
+
+@pytest.mark.parametrize("folders", [("suites", "tests"), ("tests", "suites")])
+def test_pytest_run_inside_a_test_of_the_same_run_takes_nothing_away(project: pytest.Pytester, folders: tuple[str, str]) -> None:
+    (project.path / "conftest.py").write_text("pytest_plugins = ['pytester']\n")
+    project.mkdir("tests")
+    (project.path / "tests" / "test_plugin.py").write_text(
+        "def test_inner(pytester):\n"
+        "    pytester.makepyfile('def test(): pass')\n"
+        "    pytester.runpytest_inprocess().assert_outcomes(passed=1)\n"
+    )
+    result = project.runpytest_subprocess(*folders)
+    result.assert_outcomes(passed=6)
+    result.stdout.fnmatch_lines(["*suite recorded*", "*recorded: int8 may ship*", "report: reports/recorded/index.html"])
+    assert len(json.loads((project.path / "reports" / "recorded" / "result.json").read_text())["verdicts"]) == 5

@@ -86,7 +86,7 @@ def refuse_missing(column: pa.Array, name: str, what: str) -> None:
     """Raise `RowError` when a value of `column` is missing."""
     if column.null_count:
         row = int(np.flatnonzero(flat(column.is_null()))[0])
-        raise RowError(row, f"column {name!r} has no value there, and {what} needs one; fill it in with a python step")
+        raise RowError(row, f"column {name!r} has no value there, and {what} needs one; fill it in, in the data or with a python step")
 
 
 def numbers(column: pa.Array, name: str, target: np.dtype[Any]) -> NDArray[Any]:

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from scipy import stats as reference
 
+from harness.arrays.baseline import Outcomes
 from harness.arrays.outputs import Outputs
 from harness.arrays.targets import Targets
 from harness.catalogue.refs import MetricRef
 from harness.checks.material import Material
-from harness.checks.quality import QualityCheck, QualityParameters
+from harness.checks.quality import QualityCheck, QualityParameters, capped_scores
+from harness.checks.recall import Recalled
 from harness.checks.scored import ScoreEvaluator
 from harness.checks.table import Evaluator, Groups
 from harness.checks.units import UnitEvaluator
@@ -21,6 +23,7 @@ from harness.core.models import OutputSpec, OutputType, Task
 from harness.core.outcome import Outcome
 from harness.core.verdict import Verdict
 from harness.metrics.builtin import METRICS
+from harness.metrics.likelihood import TokenLogLikelihood
 from tests.checks.build import LABELS, labels, material, quality
 
 
@@ -113,6 +116,17 @@ def test_what_cannot_get_worse_proves_nothing_while_it_is_small() -> None:
         verdict = binary("recall", [1] * size + [0] * 400, [0] * (size + 400))
         assert verdict.outcome is outcome
         assert ("300 examples of every class are needed, not 299" in verdict.reason) is (size == 299)
+
+
+def test_every_segment_has_its_own_failures() -> None:
+    """Segments of other classes: a failure of one would bring the other classes that it does not have."""
+    truth = np.append(np.arange(2000) % 2, 2 + np.arange(2000) % 2)
+    names = tuple("abcd")
+    spec = OutputSpec(OutputType.LABEL, Task.MULTICLASS, labels=names)
+    codes = truth.astype(np.int32)
+    evaluator = found(numbers(codes, codes, Targets(Task.MULTICLASS, codes, names), spec), "f1")
+    table = evaluator.table(Groups((truth // 2).astype(np.int32), 2), np.array([0.02, 0.02]))
+    assert table.may_pass.tolist() == [True, True]
 
 
 # Clusters
@@ -366,3 +380,17 @@ def test_one_label_in_ten_at_the_cap_hides_what_became_of_it() -> None:
     verdict = check("log_loss", 0.1, cap=2).judge(made)[0]
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "10.0 % of the losses of single labels reach the cap of 2" in verdict.reason
+
+
+def test_of_a_stored_original_only_whole_examples_are_known_to_be_at_the_cap() -> None:
+    """Two examples of two tokens; the stored scores are −2 (both tokens at the cap of 2) and −1.5 (nobody knows)."""
+    offsets = np.array([0, 2, 4])
+    spec = OutputSpec(OutputType.SCORE, Task.TOKENS)
+    candidate = Outputs(spec, np.array([-1.0, -1.0, -1.0, -9.0]), np.zeros(2, dtype=np.uint8), offsets=offsets)
+    targets = Targets(Task.TOKENS, np.zeros(4, dtype=np.int32), offsets=offsets)
+    stored = Recalled(Outcomes("scores", np.array([-2.0, -1.5])), spec)
+    metric = TokenLogLikelihood(cap=2.0)
+    capped = capped_scores(metric, (stored, stored.scores(metric, targets)), (candidate, metric.scores(candidate, targets)), targets)
+    assert capped is not None
+    assert capped.shares(Groups.everything(2)).tolist() == [pytest.approx(0.75)]
+    assert capped.shares(Groups(np.array([0, 1], dtype=np.int32), 2)).tolist() == pytest.approx([1.0, 0.5])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import wiring
+from harness.api import faults_of
 from harness.cli.console import draw, plain_table, say, tell
 from harness.cli.cost import Cost, cost_of
 from harness.cli.ending import sentence_of
@@ -19,7 +20,7 @@ from harness.core.suite import Suite
 from harness.engine.items import Item
 from harness.engine.planning import not_counted, underpowered
 from harness.engine.tools import Options
-from harness.errors import HarnessError
+from harness.errors import HarnessError, system_sentence
 
 _COLUMNS = ("check", "judged", ">examples", ">margin", ">power", ">provable", ">detectable", ">needs in all")
 
@@ -28,7 +29,7 @@ _COLUMNS = ("check", "judged", ">examples", ">margin", ">power", ">provable", ">
 class Plan:
     """What is known of one suite before it runs. `skipped` is why it cannot run here; then there is nothing else.
 
-    `errors` are the models whose files are not there.
+    `errors` are what is wrong with its files and columns; without its data there is nothing but them.
     """
 
     suite: Suite
@@ -39,7 +40,7 @@ class Plan:
 
 
 def plan_suites(paths: Sequence[Path], candidates: Sequence[str], *, every_segment: bool, as_json: bool) -> int:
-    """Print the plans; the exit status, 2 when a suite is wrong or a model file is missing."""
+    """Print the plans; the exit status, 2 when a suite, a file of it or a column is wrong."""
     found = find_suites(paths)
     chosen = candidates_in(found.suites, candidates) if found.suites else {}
     plans = [_plan(suite, chosen[suite.name]) for suite in found.suites if suite.name in chosen]
@@ -59,22 +60,15 @@ def _plan(suite: Suite, candidates: tuple[str, ...]) -> Plan:
         return Plan(suite, skipped=reason)
     project = wiring.find_project(suite.path, Path.cwd())
     session = wiring.session(suite, project, Options(gather=False))
-    items = session.items(candidates)
+    faults = faults_of(session, candidates)
+    try:
+        items, cost = session.items(candidates), cost_of(session, candidates, project.cache)
+    except (HarnessError, OSError) as error:
+        sentence = system_sentence(error) if isinstance(error, OSError) else str(error)
+        return Plan(suite, errors=tuple(dict.fromkeys((*faults, sentence))))
     # What can be proved does not depend on the candidate: each question is shown once.
     questions = {(item.check, item.segment.label if item.segment else ""): item for item in items}
-    return Plan(suite, tuple(questions.values()), cost_of(session, candidates, project.cache), errors=_missing_files(suite, candidates))
-
-
-def _missing_files(suite: Suite, candidates: Sequence[str]) -> tuple[str, ...]:
-    """What a run would say of model files that are missing or empty; candidates that are made have none yet."""
-    models = [suite.original, *(model for model in suite.candidates if model.name in candidates and not model.steps)]
-    found = []
-    for model in models:
-        try:
-            wiring.registers().models.get(model.kind).implementation.files(model.parameters, suite.root)
-        except HarnessError as error:
-            found.append(f"{model.name}: {error}")
-    return tuple(found)
+    return Plan(suite, tuple(questions.values()), cost, errors=faults)
 
 
 def _show(plan: Plan, *, every_segment: bool) -> None:
@@ -83,7 +77,10 @@ def _show(plan: Plan, *, every_segment: bool) -> None:
         say(f"suite {suite.name} SKIPPED: {plan.skipped}\n")
         return
     rows = [row for spec in suite.checks for row in _rows([item for item in plan.items if item.check == spec.name], every_segment)]
-    draw(plain_table(_COLUMNS, rows, f"suite {suite.name}"))
+    if rows:
+        draw(plain_table(_COLUMNS, rows, f"suite {suite.name}"))
+    else:
+        say(f"suite {suite.name}")
     for line in (*underpowered(plan.items), *not_counted(plan.items)):
         say(f"note: {line.partition(': ')[2]}")
     for line in _assumptions(plan.items):

@@ -106,7 +106,10 @@ def numbers(column: pa.Array, name: str, target: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _no_number(text: pa.Array, row: int, name: str, target: np.dtype[Any]) -> RowError:
-    return RowError(row, f"column {name!r} holds {text[row].as_py()!r} there, which is not a number of type {target}")
+    return RowError(
+        row,
+        f"column {name!r} holds {text[row].as_py()!r} there, which is not a number of type {target}; turn it into one with a python step",
+    )
 
 
 def _parses(value: pa.Array, arrow: pa.DataType) -> bool:

@@ -52,6 +52,15 @@ class ModelObserver:
         """What its output means, with all labels in the order of `Targets`."""
         return completed_output(model, dataset)
 
+    def examine(self, model: ModelSpec, root: Path, dataset: Dataset) -> None:
+        """See `Observer.examine`. A recording is read: that is all that running it would do."""
+        if isinstance(self._adapter(model), RecordedAdapter):
+            for _ in replay(model, root, dataset, declared_output(model), completed_output(model, dataset), 0, lambda _: None):
+                pass
+        else:
+            _check_columns(model, dataset)
+            completed_output(model, dataset)
+
     def observe(self, model: ModelSpec, root: Path, dataset: Dataset, start: int = 0, batch_size: int | None = None) -> Iterator[Chunk]:
         """Answers in row order from row `start` on; a model that cannot run at all raises `ModelError`.
 

@@ -17,6 +17,7 @@ from harness.core.numbers import percent, seconds
 from harness.core.outcome import Outcome
 from harness.core.units import Change, format_bytes
 from harness.core.verdict import Verdict
+from harness.ports.measuring import Wanted
 
 
 class FootprintParameters(Parameters):
@@ -56,6 +57,12 @@ class FootprintParameters(Parameters):
         if all(getattr(self, name) is None for name in type(self).model_fields):
             raise ValueError("footprint has no limit; write for instance min_size_reduction: 70%rel or max_peak_memory: 500MB")
         return self
+
+
+    def wanted(self) -> dict[str, Wanted]:
+        """See `harness.ports.measuring.Weighing`."""
+        limits = {name: Wanted(q.name, name == q.reduction) for q in _QUANTITIES for name in (q.maximum, q.minimum, q.reduction) if name}
+        return {name: limit for name, limit in limits.items() if getattr(self, name) is not None}
 
 
 @dataclass(frozen=True)
@@ -119,7 +126,7 @@ class FootprintCheck(WholeOnly):
             if material.without_original and all(figure.candidate is not None for figure in unknown):
                 reason = f"cannot be compared without the original, of which only the outcomes are stored: {names}"
                 return (self._verdict(material, Outcome.SKIPPED, reason, figures),)
-            return (self._verdict(material, Outcome.ERROR, f"not measurable for this kind of model: {names}; remove the limit", figures),)
+            return (self._verdict(material, Outcome.ERROR, _unknown(names, original, candidate), figures),)
         return (self._verdict(material, Outcome.PASS, "; ".join(figure.note for figure in limited), figures),)
 
     def _figures(self, quantity: _Quantity, original: Footprint, candidate: Footprint) -> list[Figure]:
@@ -144,7 +151,19 @@ class FootprintCheck(WholeOnly):
             reason=reason,
             blocks=outcome not in (Outcome.PASS, Outcome.SKIPPED),
             figures=figures,
+            warnings=_notes(*material.footprints) if material.footprints is not None else (),
         )
+
+
+def _unknown(names: str, original: Footprint, candidate: Footprint) -> str:
+    notes = _notes(original, candidate)
+    if notes:
+        return f"not measured: {names} ({'; '.join(notes)}); mend the model, or remove the limit"
+    return f"not measurable for this kind of model: {names}; remove the limit"
+
+
+def _notes(original: Footprint, candidate: Footprint) -> tuple[str, ...]:
+    return tuple(f"{who}: {found.note}" for who, found in (("the original", original), ("the candidate", candidate)) if found.note)
 
 
 def _limited(quantity: _Quantity, limit_name: str, limit: object, before: float | None, after: float | None) -> Figure:

@@ -83,7 +83,7 @@ class ModelObserver:
                 latency_seconds=recorded_latency(model.parameters, root, dataset),
             )
         job = self._job(model, root, dataset)
-        return weigh(job, next(_Stream(job, model.timeout, dataset, model.batch_size).requests(0), None), model.timeout)
+        return weigh(job, _Stream(job, model.timeout, dataset, model.batch_size).requests(0), model.timeout)
 
     def _adapter(self, model: ModelSpec) -> ModelAdapter:
         return self._kinds.get(model.kind).implementation

@@ -114,6 +114,15 @@ def test_footprint_limits(limits: dict[str, object], outcome: Outcome) -> None:
     assert weighed(footprint(**limits))[0] is outcome
 
 
+def test_what_was_out_of_the_ordinary_is_said() -> None:
+    lame = replace(SMALL, peak_memory=None, note="its peak memory is not known: on each of the first 3 batches its worker was killed")
+    fit = footprint(min_size_reduction="70%rel").judge(replace(material(None, None, [1]), footprints=(BIG, lame)))[0]
+    assert (fit.outcome, fit.warnings) == (Outcome.PASS, (f"the candidate: {lame.note}",))
+    outcome, reason = weighed(footprint(max_peak_memory="1MB"), lame)
+    assert outcome is Outcome.ERROR
+    assert reason == f"not measured: peak memory (the candidate: {lame.note}); mend the model, or remove the limit"
+
+
 def test_a_limit_is_echoed_in_the_unit_a_person_would_write() -> None:
     assert weighed(footprint(max_load_time="2s"))[1].endswith("(at most 2 s)")
     assert weighed(footprint(max_load_time="300ms"))[1].endswith("(at most 300 ms)")

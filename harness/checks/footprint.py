@@ -17,6 +17,7 @@ from harness.core.numbers import percent, seconds
 from harness.core.outcome import Outcome
 from harness.core.units import Change, format_bytes
 from harness.core.verdict import Verdict
+from harness.ports.measuring import Wanted
 
 
 class FootprintParameters(Parameters):
@@ -56,6 +57,12 @@ class FootprintParameters(Parameters):
         if all(getattr(self, name) is None for name in type(self).model_fields):
             raise ValueError("footprint has no limit; write for instance min_size_reduction: 70%rel or max_peak_memory: 500MB")
         return self
+
+
+    def wanted(self) -> dict[str, Wanted]:
+        """See `harness.ports.measuring.Weighing`."""
+        limits = {name: Wanted(q.name, name == q.reduction) for q in _QUANTITIES for name in (q.maximum, q.minimum, q.reduction) if name}
+        return {name: limit for name, limit in limits.items() if getattr(self, name) is not None}
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ class PythonParameters(Parameters):
 
     def lacks(self, quantity: str) -> str | None:
         """See `harness.ports.measuring.Unweighed`: only running it tells anything."""
-        return None if quantity in ("load time", "peak memory") else "since nobody but a python: function knows its files; remove the limit"
+        return None if quantity in ("load time", "peak memory") else "since a python: function names no files; remove the limit"
 
 
 def _text_keys(value: object) -> object:

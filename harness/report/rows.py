@@ -86,7 +86,7 @@ def _numbers(verdict: Verdict, words: dict[str, Words]) -> dict[str, Any]:
         "ta": found.candidate,
         "td": found.drop,
         "ti": found.interval,
-        "tm": found.margin,
+        "tm": None if found.margin is None else one_line(comparison.margin_text, 40) or found.margin,
         "u": found.unit.suffix,
         "lost": comparison.lost,
         "gained": comparison.gained,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from harness.arrays.baseline import Acceptance, Baseline, Outcomes, Side
 from harness.arrays.outputs import Outputs
 from harness.arrays.targets import Targets
+from harness.checks.check import Check
 from harness.checks.drift import ANEW, GONE, DriftCheck
 from harness.checks.quality import QualityCheck
 from harness.core.models import OutputType
@@ -17,7 +19,7 @@ from harness.core.outcome import Outcome, worst
 from harness.core.segment import OTHER, ByBins
 from harness.core.verdict import Verdict
 from harness.engine.session import Session
-from harness.errors import BaselineError, MeasurementError
+from harness.errors import BaselineError, HarnessError, MeasurementError
 from harness.metrics.metric import MeanMetric, WholeMetric
 
 
@@ -38,14 +40,14 @@ def accept(session: Session, candidate: str, request: Request) -> Baseline:
     Raises `BaselineError` when a verdict blocks (or drift against golden is not PASS) and there is no override, and when
     golden outcomes cannot be compared with today's any more, unless they are pinned anew.
     """
-    verdicts = {spec.name: session.verdicts(candidate, spec.name) for spec in session.suite.checks}
     standing = session.baseline(candidate)
     data = {spec.name: session.dataset(spec.data).fingerprint for spec in session.suite.checks}
     measures = _measures(session, candidate)
     broken = {} if standing is None else broken_ground(standing, data, measures)
     if broken and not request.golden:
         raise BaselineError(f"{candidate}: {next(iter(broken.values()))}")
-    _require_clean(candidate, verdicts, standing, session, request, broken)
+    verdicts = {name: session.verdicts(candidate, name) for name in session.checks if not _drifts_from(session.checks[name], broken)}
+    _require_clean(candidate, verdicts, standing, session, request)
     acceptance = Acceptance(
         who=request.who,
         when=request.when,
@@ -99,19 +101,16 @@ def _of_golden(golden: Mapping[tuple[Side, str], Outcomes], known: Mapping[str, 
     return {check: known[check] for _, check in golden if check in known}
 
 
+def _drifts_from(check: Check, broken: Mapping[str, str]) -> bool:
+    """Whether it compares with golden outcomes that nothing can be compared with any more, which is why they are pinned anew."""
+    return isinstance(check, DriftCheck) and check.quality.name in broken
+
+
 def _require_clean(
-    candidate: str,
-    verdicts: Mapping[str, tuple[Verdict, ...]],
-    standing: Baseline | None,
-    session: Session,
-    request: Request,
-    broken: Mapping[str, str],
+    candidate: str, verdicts: Mapping[str, tuple[Verdict, ...]], standing: Baseline | None, session: Session, request: Request
 ) -> None:
-    """`broken` names checks whose drift cannot be judged, which is why golden is pinned anew."""
     if request.override:
         return
-    drifts = {name: check for name, check in session.checks.items() if isinstance(check, DriftCheck)}
-    verdicts = {name: found for name, found in verdicts.items() if name not in drifts or drifts[name].quality.name not in broken}
     blocking = [v for found in verdicts.values() for v in found if v.blocks]
     if blocking:
         gravest = worst([v.outcome for v in blocking])
@@ -124,7 +123,7 @@ def _require_clean(
     if standing is None:
         return
     for name, found in verdicts.items():
-        if name in drifts and found[0].outcome not in (Outcome.PASS, Outcome.SKIPPED):
+        if isinstance(session.checks[name], DriftCheck) and found[0].outcome not in (Outcome.PASS, Outcome.SKIPPED):
             raise BaselineError(
                 f"{candidate}: {name} against the golden baseline is {found[0].outcome}, and accepting requires PASS: {found[0].reason}; "
                 "or accept with --override and the budget that is spent"
@@ -145,13 +144,14 @@ def _standing_labels(session: Session, check: str, verdicts: tuple[Verdict, ...]
 
 
 def _measures(session: Session, candidate: str) -> dict[str, str]:
-    """By what every quality check measured."""
+    """By what every quality check measured; those of a candidate that does not answer are left out, and their verdicts say why."""
     found = {}
     for spec in session.suite.checks:
         check = session.checks[spec.name]
         if isinstance(check, QualityCheck):
-            outputs = session.outputs(session.suite.model(candidate), spec.data)
-            found[spec.name] = check.measure(outputs.spec, session.dataset(spec.data).target_column)
+            with suppress(HarnessError):
+                outputs = session.outputs(session.suite.model(candidate), spec.data)
+                found[spec.name] = check.measure(outputs.spec, session.dataset(spec.data).target_column)
     return found
 
 

@@ -150,11 +150,20 @@ def test_golden_does_not_excuse_a_drift_that_was_judged(project: Project) -> Non
         project.accept(replace(REQUEST, golden=True))
 
 
+@pytest.mark.parametrize("golden", [False, True])
+def test_a_candidate_that_does_not_answer_is_not_fit(project: Project, golden: bool) -> None:
+    project.accept()
+    (project.folder / "candidate.csv").unlink()
+    with pytest.raises(BaselineError, match=r"int8 is not fit to be accepted: int8::accuracy: ERROR"):
+        project.accept(replace(REQUEST, golden=golden))
+
+
 def test_new_data_is_accepted_with_golden_alone(project: Project) -> None:
     project.accept()
     (project.folder / "data.csv").write_text((project.folder / "data.csv").read_text().replace("r7,b", "r7,a"))
     project.accept(replace(REQUEST, golden=True, note="second"))
     assert baseline(project).golden.note == "second"
+    assert "int8::drift" not in baseline(project).golden.outcomes, "what could not be judged was not accepted"
 
 
 def test_edges_frozen_by_another_rule_are_not_used(project: Project) -> None:

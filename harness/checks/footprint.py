@@ -58,7 +58,6 @@ class FootprintParameters(Parameters):
             raise ValueError("footprint has no limit; write for instance min_size_reduction: 70%rel or max_peak_memory: 500MB")
         return self
 
-
     def wanted(self) -> dict[str, Wanted]:
         """See `harness.ports.measuring.Weighing`."""
         limits = {name: Wanted(q.name, name == q.reduction) for q in _QUANTITIES for name in (q.maximum, q.minimum, q.reduction) if name}

@@ -70,7 +70,7 @@ class SuiteFile(pytest.File):
             if config.getoption("--candidate") and not chosen:
                 return
             items = () if self.skipped else self.session_of_suite.items(chosen)
-            book.suites[suite.name]["items"] = len(items)
+            book.suites[suite.name] |= {"items": len(items), "partial": bool(chosen) and names != set(chosen)}
         except (HarnessError, OSError) as error:
             # A suite that cannot be read fails the run and must not keep the others from being judged: their evidence would
             # be missing tonight for a file they have nothing to do with. (Under xdist pytest does the same by itself.)

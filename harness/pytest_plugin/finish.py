@@ -77,7 +77,7 @@ def record_of(book: Ledger) -> RunRecord:
                 warnings=tuple(dict.fromkeys((*facts.get("warnings", ()), *quiet_warnings(verdicts)))),
                 seconds=facts.get("seconds", 0.0),
                 model_calls=facts.get("model_calls", 0),
-                partial=len(verdicts) < facts.get("items", 0),
+                partial=facts.get("partial", False) or len(verdicts) < facts.get("items", 0),
             )
         )
     started = datetime.fromtimestamp(book.started, UTC).isoformat(timespec="seconds")

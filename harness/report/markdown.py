@@ -30,7 +30,8 @@ _EMPTY = "–"
 def summary_text(material: Material) -> str:
     """The whole comment, shorter than `LIMIT` characters."""
     run, record, extras = material.run, material.record, material.extras
-    title = f"## {material.standing.sign} {escaped(record.suite)}: {escaped(headline(record), 1500)}"
+    partial = " (partial run)" if record.partial else ""
+    title = f"## {material.standing.sign} {escaped(record.suite)}: {escaped(headline(record), 1500)}{partial}"
     return _fitted(
         [
             [title],

@@ -116,7 +116,7 @@ def _row(what: str, items: list[Item]) -> tuple[str, ...]:
         items[0].check,
         what + (f", {hopeless:,} need a gain" if hopeless and len(items) > 1 else ", needs a gain" if hopeless else ""),
         _span([item.size for item in items], "{:,}"),
-        _span([note.margin for note in notes], "{:.2f}pp", 100),
+        _span([note.margin for note in notes], "{:.4g}pp", 100),
         _span([note.power for note in notes], "{:.0f} %", 100),
         _span([_up(note.provable) for note in notes], "{:.1f}pp", 100),
         _span([note.detectable for note in notes], "{:.1f}pp", 100),

@@ -32,7 +32,7 @@ def test_a_lost_segment_fails_with_numbers_and_without_a_traceback(project: pyte
     text = result.stdout.str()
     assert "Traceback" not in text
     assert "Error" not in text
-    result.stdout.fnmatch_lines(["*FAIL: accuracy dropped 15.00pp (90 % interval of the drop *", "*500, 75 flips: 75 lost, 0 gained*"])
+    result.stdout.fnmatch_lines(["*FAIL: accuracy dropped 15.0pp (90 % interval of the drop *", "*500, 75 flips: 75 lost, 0 gained*"])
     result.stdout.fnmatch_lines(["*worst examples: r1, r5, r9*"])
 
 

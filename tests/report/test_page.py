@@ -164,7 +164,7 @@ def test_what_is_announced_shows_its_reason_and_figures_show_their_limits() -> N
     words = " ".join("".join(page(languages_record(), languages_extras()).words).split())
     assert "Announced in the suite: per-tensor rounding loses rare scripts" in words
     assert "at least 70 % less" in words
-    assert "Tango score interval, 90% two-sided" in words
+    assert "Tango score interval, 90 % two-sided" in words
     assert "model:int8" in words
     assert "13,700 85.6 %" in words.replace("13,70085.6", "13,700 85.6")
     assert "gained, 0.4 %" in words

@@ -79,9 +79,11 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
 
 def pytest_configure(config: pytest.Config) -> None:
     """Starts a run: its id, shared with worker processes, and what collects its verdicts."""
+    from harness.pytest_plugin.causes import Causes
     from harness.pytest_plugin.ledger import begin
 
     begin(config)
+    config.pluginmanager.register(Causes(), "harness_causes")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -111,12 +113,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One table per suite."""
+    """What else could not be measured, then one table per suite: between pytest's sections and its own short summary."""
     from harness.pytest_plugin.ledger import ledger
 
     if ledger(terminalreporter.config).used:
         from harness.pytest_plugin.finish import summarise
 
+        terminalreporter.config.pluginmanager.getplugin("harness_causes").count_the_rest(terminalreporter)
         summarise(terminalreporter)
 
 

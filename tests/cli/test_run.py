@@ -233,3 +233,13 @@ def test_all_candidates_by_name_are_a_full_run(recorded: Path, harness: Door) ->
     said = harness("run", "--candidate", "int8", "--candidate", "int4")
     assert "partial" not in said.out + said.err
     assert result(recorded)["partial"] is False
+
+
+def test_one_cause_is_explained_once(recorded: Path, harness: Door) -> None:
+    path = recorded / "suites" / "recorded.yaml"
+    path.write_text(path.read_text().replace("prediction: int8", "prediction: int9"))
+    said = harness("run", "--candidate", "int8")
+    assert said.status == 2
+    assert said.out.count("ERROR int8::accuracy") == 1
+    assert "has no column 'int9'; did you mean 'int8'?\n  the same holds for 4 other items of int8\n" in said.out
+    assert "more verdict" not in said.out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -142,7 +143,7 @@ def test_a_candidate_that_no_suite_has_is_refused(project: pytest.Pytester) -> N
 def test_what_could_not_be_measured_is_said_once_and_not_for_every_segment(project: pytest.Pytester) -> None:
     suite_file(project).write_text(SUITE.replace("int8: {outputs: runs.csv", "int8: {outputs: gone.csv"))
     text = project.runpytest_subprocess("suites/", "--no-harness-report").stdout.str()
-    assert text.count("not measured, for the reason given above") >= 4
+    assert "recorded::int8: 4 more items could not be measured, for the same reason" in text
 
 
 def test_a_mistyped_schema_key_is_a_fault_and_not_a_file_left_alone(project: pytest.Pytester) -> None:
@@ -171,3 +172,18 @@ def test_pytest_run_inside_a_test_of_the_same_run_takes_nothing_away(project: py
     result.assert_outcomes(passed=6)
     result.stdout.fnmatch_lines(["*suite recorded*", "*recorded: int8 may ship*", "report: reports/recorded/index.html"])
     assert len(json.loads((project.path / "reports" / "recorded" / "result.json").read_text())["verdicts"]) == 5
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "2")])
+def test_one_cause_is_explained_once_and_every_item_still_fails(project: pytest.Pytester, options: tuple[str, ...]) -> None:
+    suite = suite_file(project)
+    suite.write_text(suite.read_text().replace("prediction: int8", "prediction: int9"))
+    result = project.runpytest_subprocess("suites/", "--junitxml=junit.xml", *options)
+    result.assert_outcomes(errors=5)
+    text = result.stdout.str()
+    assert text.count("ERROR at setup of") == 1
+    assert len(re.findall(r"^ERROR: .* has no column 'int9'", text, re.MULTILINE)) == 1
+    result.stdout.fnmatch_lines(["recorded::int8: 4 more items could not be measured, for the same reason", "*suite recorded*"])
+    assert text.count("ERROR suites/recorded.yaml::int8::accuracy") == 5
+    cases = ET.parse(project.path / "junit.xml").getroot().findall("testsuite/testcase")
+    assert len([case for case in cases if case.find("error") is not None]) == 5

@@ -85,7 +85,9 @@ def test_collecting_imports_no_model_library(project: pytest.Pytester) -> None:
 def test_a_hopeless_segment_and_an_underpowered_gate_are_announced_at_collection(project: pytest.Pytester) -> None:
     (project.path / "suites" / "runs.csv").write_text(recording(300, lambda row, group: False))
     result = project.runpytest_subprocess("suites/", "--collect-only")
-    result.stdout.fnmatch_lines(["*with 300 examples a perfect model passes in 43 % of runs*", "*too few examples in group:a, *: a candidate passes there only if*"])
+    result.stdout.fnmatch_lines(
+        ["*with 300 examples a perfect model passes in 43 % of runs*", "*too few examples in group:a, *: a candidate passes there only if*"]
+    )
 
 
 def test_a_folder_without_a_project_file_works_too(pytester: pytest.Pytester) -> None:

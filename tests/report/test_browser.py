@@ -245,7 +245,9 @@ def test_the_page_never_scrolls_sideways(
 
 
 BOXES = """(rows, key) => rows.map(row => {
-    const box = row.querySelector(`td[data-key=${key}]`).getBoundingClientRect(); return [box.left, box.right, box.width * box.height]; })"""
+    const box = row.querySelector(`td[data-key=${key}]`).getBoundingClientRect();
+    return [box.left, box.right, box.width * box.height];
+})"""
 
 
 @pytest.mark.parametrize("suite", ["languages", "hostile", "large"])

@@ -80,4 +80,4 @@ def test_text_where_a_number_belongs_says_what_to_do(project: Path, harness: Doo
     lines[5] = ",".join([fields[0], "?", *fields[2:]])
     (project / "people.csv").write_text("\n".join(lines) + "\n")
     said = harness("run")
-    assert "column 'age' holds '?' there, which is not a number of type float32; turn it into one with a python step" in said.out
+    assert "column 'age' holds '?' there, which is not a number of type float32; turn it into one with a python step" in said.out + said.err

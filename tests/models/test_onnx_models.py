@@ -92,7 +92,7 @@ def test_a_tensor_column_keeps_its_shape(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "row", "message"),
     [
-        (["1", "2", "x3"], 2, "column 'u' holds 'x3' there, which is not a number of type float32"),
+        (["1", "2", "x3"], 2, "column 'u' holds 'x3' there, which is not a number of type float32; turn it into one with a python step"),
         (["1", None, "3"], 1, "column 'u' has no value there, and input 'x' needs one; fill it in, in the data or with a python step"),
         ([1.0, 2.0, None], 2, "column 'u' has no value there, and input 'x' needs one; fill it in, in the data or with a python step"),
     ],

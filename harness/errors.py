@@ -74,3 +74,11 @@ class MissingDependencyError(HarnessError):
 
 class UsageError(HarnessError):
     """A command line or call makes no sense."""
+
+
+def system_sentence(error: OSError) -> str:
+    """What the operating system refused, as one sentence: the last resort where nobody could say it better."""
+    what = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    if error.filename is None:
+        return f"the operating system refused: {what}; check disk, memory and permissions"
+    return f"{error.filename} cannot be used: {what}; check that it is there and may be read, and that its folder may be written"

@@ -6,6 +6,7 @@ See docs/api.md. Everything here raises `harness.errors.HarnessError` with one s
 from harness.api.accepting import Accepted, accept
 from harness.api.comparing import Comparisons, compare
 from harness.api.judging import judge_session, skipped_record
+from harness.api.soundness import faults_of
 from harness.api.suites import judge, load_suite, run
 
-__all__ = ["Accepted", "Comparisons", "accept", "compare", "judge", "judge_session", "load_suite", "run", "skipped_record"]
+__all__ = ["Accepted", "Comparisons", "accept", "compare", "faults_of", "judge", "judge_session", "load_suite", "run", "skipped_record"]

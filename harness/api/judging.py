@@ -26,7 +26,8 @@ def judge_session(session: Session, candidates: Sequence[str] = ()) -> SuiteReco
                 session.verdicts(model.name, spec.name)
     messages = [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
     record = session.record()
-    return replace(record, warnings=tuple(dict.fromkeys((*record.warnings, *messages))))
+    partial = len(models) < len(session.suite.candidates)
+    return replace(record, warnings=tuple(dict.fromkeys((*record.warnings, *messages))), partial=partial)
 
 
 def skipped_record(suite: Suite, reason: str, candidates: Sequence[str] = ()) -> SuiteRecord:

@@ -47,8 +47,9 @@ class Baseline:
     """The accepted state of one candidate of one suite.
 
     `data` is the fingerprint of the data set per check; `segments` the labels of the segments that stood per check;
-    `edges` the frozen bin edges per data set and segmentation; `measures` says by what each check measured (metric with
-    its parameters, task, threshold): outcomes of another measure are not compared.
+    `edges` the frozen bin edges per data set and segmentation, and `edge_rules` the rules by which they were computed;
+    `measures` says by what each check measured (metric with its parameters, task, threshold, target): outcomes of another
+    measure are not compared. Of checks that the suite has no more, data and measure stay as long as golden outcomes do.
     `outcomes` is None when they were too large to keep beside it.
     """
 
@@ -58,6 +59,7 @@ class Baseline:
     data: Mapping[str, str]
     segments: Mapping[str, tuple[str, ...]]
     edges: Mapping[str, Mapping[str, tuple[float, ...]]]
+    edge_rules: Mapping[str, Mapping[str, str]]
     measures: Mapping[str, str]
     golden: Acceptance
     accepted: Acceptance

@@ -22,6 +22,7 @@ class Footprint:
     Bytes for sizes, seconds for `load_seconds` (process start excluded, import of the runtime excluded).
     `peak_memory` is the growth of the peak resident set while the model is loaded and answers one batch, in a fresh process.
     `latency_seconds` is the median latency recorded beside recorded outputs; None for every model that is run.
+    `note` says what was out of the ordinary when it was measured.
     """
 
     disk_bytes: int | None = None
@@ -30,3 +31,4 @@ class Footprint:
     load_seconds: float | None = None
     peak_memory: int | None = None
     latency_seconds: float | None = None
+    note: str = ""

@@ -95,15 +95,20 @@ def _lies_in(module: ModuleType, root: Path) -> bool:
 
 
 def local_sources(references: Iterable[str], root: Path) -> tuple[Path, ...]:
-    """Files under `root` that the referenced modules consist of: themselves and whatever of the tree they import, transitively."""
+    """Files under `root` that the referenced modules consist of, transitively.
+
+    They are the modules themselves, the packages they lie in (whose `__init__.py` runs first), and whatever of the tree
+    these import.
+    """
     found: dict[Path, None] = {}
     waiting = [reference.partition(":")[0] for reference in references]
     while waiting:
-        path = _file_of(waiting.pop(), root)
-        if path is None or path in found:
-            continue
-        found[path] = None
-        waiting.extend(_imports_of(path, root))
+        for name in _with_packages(waiting.pop()):
+            path = _file_of(name, root)
+            if path is None or path in found:
+                continue
+            found[path] = None
+            waiting.extend(_imports_of(path, root))
     return tuple(sorted(found))
 
 
@@ -111,7 +116,7 @@ def sources_hash(references: Iterable[str], root: Path) -> str:
     """SHA-256 over the names and contents of `local_sources`; the hash of nothing when there are none."""
     digest = hashlib.sha256()
     for path in local_sources(references, root):
-        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
+        digest.update(str(path.relative_to(root)).encode() + b"\0" + _content(path) + b"\0")
     return digest.hexdigest()
 
 
@@ -128,17 +133,31 @@ def _distributions() -> Mapping[str, list[str]]:
     return packages_distributions()
 
 
+def _with_packages(module: str) -> list[str]:
+    """`a.b.c` as `a`, `a.b` and `a.b.c`, in the order in which Python runs them."""
+    parts = module.split(".")
+    return [".".join(parts[: count + 1]) for count in range(len(parts))]
+
+
 def _file_of(module: str, root: Path) -> Path | None:
+    """The file that Python takes: a package before a module of the same name."""
     base = root.joinpath(*module.split("."))
-    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+    for candidate in (base / "__init__.py", base.with_suffix(".py")):
         if candidate.is_file():
             return candidate
     return None
 
 
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"the module {path} cannot be read: {error.strerror or error}; make it readable for whoever runs this") from error
+
+
 def _imports_of(path: Path, root: Path) -> list[str]:
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(_content(path).decode("utf-8"))
     except (SyntaxError, UnicodeDecodeError):
         return []
     package = path.parent.relative_to(root).parts

@@ -19,11 +19,18 @@ from harness.checks.material import Material
 from harness.checks.parameters import OnInconclusive, blocks
 from harness.checks.trust import describe_failures, distrust
 from harness.core.estimate import Figure
+from harness.core.numbers import quantity
 from harness.core.outcome import Outcome, worst
 from harness.core.verdict import Verdict
 from harness.errors import MeasurementError
 
 LEVEL = 0.90
+
+PLANTED_KL = float(np.log(1000))
+"""Nats of the example planted for the mean KL, unless one that was seen is worse: a certain answer falls to a probability of 1/1000."""
+
+FEWEST_FOR_P99 = 299
+"""Examples from which on a 99th percentile has an upper limit at this level: 0.99 ** 299 is below 5 %."""
 
 
 class AgreementParameters(Parameters):
@@ -34,9 +41,9 @@ class AgreementParameters(Parameters):
     max_kl: float | None = Field(
         default=None, ge=0, description="mean KL divergence of the candidate's probabilities from the original's, nats"
     )
-    max_kl_p99: float | None = Field(default=None, ge=0, description="99th percentile of the same")
+    max_kl_p99: float | None = Field(default=None, ge=0, description="99th percentile of the same; needs 299 examples to pass")
     min_cosine: float | None = Field(default=None, ge=-1, le=1, description="mean cosine similarity of the raw outputs")
-    min_sqnr: float | None = Field(default=None, description="signal to quantization noise ratio of the raw outputs, dB")
+    min_sqnr: float | None = Field(default=None, description="signal to quantization noise ratio of these very outputs, dB; no interval")
     on_inconclusive: OnInconclusive = Field(default_factory=OnInconclusive, description="fail or warn")
 
     @model_validator(mode="after")
@@ -48,7 +55,7 @@ class AgreementParameters(Parameters):
 
 @dataclass(frozen=True)
 class _Limit:
-    """One limit on one figure; `values` are per-example, None when the figure is a single number without an interval."""
+    """One limit on one figure."""
 
     name: str
     text: str
@@ -94,7 +101,7 @@ class AgreementCheck(WholeOnly):
                 reasons.append(_sentence(figure, outcome))
         figures.extend(_unlimited(found, floor, {figure.name for figure in figures}))
         outcome = worst(outcomes)
-        reason = "; ".join(reasons) or "within " + ", ".join(f"{f.name.replace('_', ' ')} {f.limit}" for f in figures if f.limit)
+        reason = "; ".join(reasons) or "within " + ", ".join(f"{f.title} {f.limit}" for f in figures if f.limit)
         return (self._verdict(material, outcome, reason, tuple(figures)),)
 
     def _limits(self) -> list[_Limit]:
@@ -104,7 +111,7 @@ class AgreementCheck(WholeOnly):
                 continue
             kind, name = field.split("_", 1)
             share = name in ("flip_rate", "top1_agreement")
-            text = f"{'≤' if kind == 'max' else '≥'} {value:.4g}" if not share else f"{'≤' if kind == 'max' else '≥'} {value * 100:.4g}%"
+            text = f"{'≤' if kind == 'max' else '≥'} {quantity(float(value), 'share' if share else '')}"
             limits.append(_Limit(name, text, float(value), "max" if kind == "max" else "min"))
         return limits
 
@@ -133,38 +140,46 @@ class AgreementCheck(WholeOnly):
 
 def _judge_figure(limit: _Limit, found: Fidelity, floor: Fidelity | None) -> tuple[Figure, Outcome]:
     """One limit against the interval of its figure: outside on both ends FAIL, across INCONCLUSIVE."""
-    value, low, high = _interval(limit.name, found)
+    value, interval = _value(limit.name, found), _interval(limit.name, found)
     noise = _finite(_value(limit.name, floor)) if floor is not None else None
     unit = _unit(limit.name)
-    note = "" if noise is None else f"noise floor {noise:.4g}"
-    if value is None:
+    note = "" if noise is None else f"noise floor {quantity(noise, unit)}"
+    if value is None or interval is None:
         missing = Figure(limit.name, None, None, unit, limit.text, None, note="not measurable from these outputs")
         return missing, Outcome.ERROR
     if np.isinf(value):
         return Figure(limit.name, noise, None, unit, limit.text, True, note="the outputs are identical"), Outcome.PASS
-    if low is None or high is None:
-        low = high = value
-    inside = high <= limit.limit if limit.kind == "max" else low >= limit.limit
-    outside = low > limit.limit if limit.kind == "max" else high < limit.limit
+    inside = interval.high <= limit.limit if limit.kind == "max" else interval.low >= limit.limit
+    outside = interval.low > limit.limit if limit.kind == "max" else interval.high < limit.limit
     outcome = Outcome.PASS if inside else Outcome.FAIL if outside else Outcome.INCONCLUSIVE
+    low, high = (interval.low, interval.high) if np.isfinite([interval.low, interval.high]).all() else (None, None)
     return Figure(limit.name, noise, value, unit, limit.text, inside if inside or outside else None, low, high, note), outcome
 
 
-def _interval(name: str, found: Fidelity) -> tuple[float | None, float | None, float | None]:
-    """Value with its 90 % interval: Wilson for proportions, t for means, none for percentiles and ratios."""
-    values: NDArray[np.float64] | None = getattr(found, name) if name in ("kl", "cosine") else None
+def _interval(name: str, found: Fidelity) -> stats.Interval[float] | None:
+    """The figure's 90 % interval: Wilson for proportions, t with a planted example for means, ordered values for the percentile.
+
+    The signal-to-noise ratio has none: it describes the very outputs it was computed from.
+    """
     if name in ("flip_rate", "top1_agreement"):
         share = _value(name, found)
-        if share is None:
-            return None, None, None
-        interval = stats.wilson_interval(share * found.n, float(found.n), LEVEL)
-        return share, float(interval.low), float(interval.high)
-    if values is not None and len(values) > 1:
-        mean = float(values.mean())
-        interval = stats.t_interval(float(len(values)), mean, float(values.std(ddof=1)), LEVEL)
-        return mean, float(interval.low), float(interval.high)
+        return None if share is None else stats.wilson_interval(share * found.n, float(found.n), LEVEL)
+    if name == "kl" and found.kl is not None and len(found.kl):
+        return _planted(found.kl, 0.0, max(PLANTED_KL, float(found.kl.max())))
+    if name == "kl_p99" and found.kl is not None and len(found.kl):
+        return stats.quantile_interval(found.kl, 0.99, LEVEL)
+    if name == "cosine" and found.cosine is not None and len(found.cosine):
+        return _planted(found.cosine, -1.0, 1.0)
     value = _value(name, found)
-    return value, None, None
+    return None if value is None else stats.Interval(value, value)
+
+
+def _planted(values: NDArray[np.float64], smallest: float, largest: float) -> stats.Interval[float]:
+    """Of a mean of values between these: the lower limit with one more of the smallest, the upper with one more of the largest."""
+    middle, reach = (smallest + largest) / 2, (largest - smallest) / 2
+    sd = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+    interval = stats.planted_t_interval(float(len(values)), float(values.mean()) - middle, sd, reach, LEVEL)
+    return stats.Interval(interval.low + middle, interval.high + middle)
 
 
 def _value(name: str, found: Fidelity) -> float | None:
@@ -191,17 +206,17 @@ def _unlimited(found: Fidelity, floor: Fidelity | None, limited: set[str]) -> li
         if name in limited or value is None or np.isinf(value):
             continue
         noise = _finite(_value(name, floor)) if floor is not None else None
-        figures.append(Figure(name, noise, value, _unit(name), note="" if noise is None else f"noise floor {noise:.4g}"))
+        figures.append(Figure(name, noise, value, _unit(name), note="" if noise is None else f"noise floor {quantity(noise, _unit(name))}"))
     return figures
 
 
 def _sentence(figure: Figure, outcome: Outcome) -> str:
-    name = figure.name.replace("_", " ")
     if figure.candidate is None:
-        return f"{name} ({figure.limit}) is {figure.note}"
-    factor, unit = (100.0, "%") if figure.unit == "share" else (1.0, "")
-    value = f"{figure.candidate * factor:.4g}{unit}"
+        return f"{figure.title} ({figure.limit}) is {figure.note}"
+    value = quantity(figure.candidate, figure.unit)
     if figure.low is not None and figure.high is not None and figure.low != figure.high:
-        value += f" ({LEVEL * 100:.3g} % interval {figure.low * factor:.4g} to {figure.high * factor:.4g}{unit})"
+        low, high = (quantity(each, figure.unit) for each in (figure.low, figure.high))
+        value = f"{value} ({LEVEL * 100:.3g} % interval {low} to {high})"
     verb = "is outside" if outcome is Outcome.FAIL else "is not proven to be"
-    return f"{name} {value} {verb} {figure.limit}"
+    unlimited = figure.name == "kl_p99" and figure.low is None and outcome is Outcome.INCONCLUSIVE
+    return f"{figure.title} {value} {verb} {figure.limit}" + (f": that takes {FEWEST_FOR_P99} examples" if unlimited else "")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness import stats
-from harness.checks.table import Floats, Groups, Table
+from harness.checks.table import NEAR_ZERO, STANDARD_ERRORS_FROM_ZERO, Effective, Floats, Groups, Table, clusters_in_words
 from harness.errors import MeasurementError
 
 
@@ -31,7 +32,10 @@ class Counts:
 
 
 class BinaryEvaluator:
-    """Compares (n,) right-or-wrong answers of original and candidate, optionally in clusters (n,)."""
+    """Compares (n,) right-or-wrong answers of original and candidate, optionally in clusters (n,).
+
+    With `direction` lower the metric's value is the share of wrong answers, and a margin relative to the original is one of its errors.
+    """
 
     def __init__(
         self,
@@ -39,12 +43,14 @@ class BinaryEvaluator:
         candidate: NDArray[np.bool_],
         clusters: NDArray[np.int32] | None = None,
         *,
+        direction: Literal["higher", "lower"] = "higher",
         relative: bool = False,
         level: float = 0.90,
     ) -> None:
         self.original = original
         self.candidate = candidate
         self.clusters = clusters
+        self.lower = direction == "lower"
         self.relative = relative
         self.level = level
         self._cache: dict[int, tuple[Groups, Counts, Counts]] = {}
@@ -53,58 +59,95 @@ class BinaryEvaluator:
         """See `Evaluator.table`."""
         raw, counts = self._counts(groups)
         n = np.maximum(counts.n, 1e-9)
-        cells = (counts.both_right, counts.gained, counts.lost, counts.both_wrong)
-        delta = (counts.gained - counts.lost) / n
-        if self.relative:
-            interval = stats.nam_blackwelder_interval(*cells, level=self.level)
-            original_right = counts.both_right + counts.lost
-            ratio = np.divide(counts.both_right + counts.gained, original_right, out=np.ones_like(n), where=original_right > 0)
-            delta, low, high = ratio - 1, np.asarray(interval.low) - 1, np.asarray(interval.high) - 1
-        else:
-            interval = stats.tango_interval(*cells, level=self.level)
-            low, high = np.asarray(interval.low), np.asarray(interval.high)
-        original = (raw.both_right + raw.lost) / np.maximum(raw.n, 1)
-        candidate = (raw.both_right + raw.gained) / np.maximum(raw.n, 1)
-        original_interval = stats.wilson_interval(original * counts.n, n, self.level)
-        candidate_interval = stats.wilson_interval(candidate * counts.n, n, self.level)
+        delta, low, high = self._difference(counts, n)
+        before, after = self._counted(raw)
+        original, original_low, original_high = self._value(before, raw, n)
+        candidate, candidate_low, candidate_high = self._value(after, raw, n)
         points = margins * original if self.relative else margins
-        empty = raw.n == 0
-        estimable = ~empty & np.array([not why for why in counts.why_not])
+        why_not = self._why_not(raw, counts)
         return Table(
-            method=f"{'Nam–Blackwelder' if self.relative else 'Tango'} score interval, {self.level:.0%} two-sided"
+            method=f"{'Nam–Blackwelder' if self.relative else 'Tango'} score interval, {self.level * 100:.3g} % two-sided"
             + (", divided by the design effect of the clusters" if self.clusters is not None else ""),
             n=raw.n.astype(np.int64),
             original=original,
             candidate=candidate,
-            original_low=np.asarray(original_interval.low),
-            original_high=np.asarray(original_interval.high),
-            candidate_low=np.asarray(candidate_interval.low),
-            candidate_high=np.asarray(candidate_interval.high),
+            original_low=original_low,
+            original_high=original_high,
+            candidate_low=candidate_low,
+            candidate_high=candidate_high,
             delta=delta,
             low=low,
             high=high,
             margin=margins,
-            estimable=estimable,
+            estimable=np.array([not why for why in why_not], dtype=np.bool_),
             may_pass=np.ones(groups.count, dtype=np.bool_),
-            why_not=tuple("no examples" if nothing else why for nothing, why in zip(empty, counts.why_not, strict=True)),
-            needs_more=_needs_more(raw, counts, points),
-            detectable=_detectable(counts, points, groups.count),
+            why_not=why_not,
+            needs_more=_needs_more(raw, counts, points, self.level),
+            detectable=_detectable(counts, points, groups.count, self.level),
             gained=raw.gained.astype(np.int64),
             lost=raw.lost.astype(np.int64),
-            notes=counts.notes,
+            notes=self._notes(original, counts),
+            effective=Effective(counts.n, counts.gained, counts.lost),
         )
 
     def p_worse(self, groups: Groups, group: int, tolerated: float, families: int) -> float:
         """See `Evaluator.p_worse`: the larger of the score test's p at the tolerated loss and McNemar's mid-p of harm."""
         _, counts = self._counts(groups)
         a, b, c, d = (float(x[group]) for x in (counts.both_right, counts.gained, counts.lost, counts.both_wrong))
-        if self.relative:
-            return max(float(stats.nam_blackwelder_p_harm(a, b, c, d, 1 - tolerated)), float(stats.mcnemar_mid_harm(b, c)))
-        return float(stats.two_key_p(b, c, a + b + c + d, tolerated))
+        if not self.relative:
+            return float(stats.two_key_p(b, c, a + b + c + d, tolerated))
+        if self.lower:  # the original's errors over the candidate's: harm is below 1
+            worse = stats.nam_blackwelder_p_harm(d, b, c, a, 1 / (1 + tolerated))
+        else:
+            worse = stats.nam_blackwelder_p_harm(a, b, c, d, 1 - tolerated)
+        return max(float(worse), float(stats.mcnemar_mid_harm(b, c)))
 
     def losses(self) -> Floats:
         """See `Evaluator.losses`."""
         return self._losses
+
+    def _counted(self, counts: Counts) -> tuple[Floats, Floats]:
+        """(groups,) how many examples make up the value of original and candidate: right answers, or wrong ones for `lower`."""
+        if self.lower:
+            return counts.both_wrong + counts.gained, counts.both_wrong + counts.lost
+        return counts.both_right + counts.lost, counts.both_right + counts.gained
+
+    def _difference(self, counts: Counts, n: Floats) -> tuple[Floats, Floats, Floats]:
+        """(groups,) candidate minus original, harm negative, with its limits; relative to the original's value if so asked."""
+        a, b, c, d = counts.both_right, counts.gained, counts.lost, counts.both_wrong
+        if not self.relative:
+            interval = stats.tango_interval(a, b, c, d, level=self.level)
+            return (b - c) / n, np.asarray(interval.low), np.asarray(interval.high)
+        before, after = self._counted(counts)
+        ratio = np.divide(after, before, out=np.ones_like(n), where=before > 0)
+        if not self.lower:
+            interval = stats.nam_blackwelder_interval(a, b, c, d, level=self.level)
+            return ratio - 1, np.asarray(interval.low) - 1, np.asarray(interval.high) - 1
+        errors = stats.nam_blackwelder_interval(d, c, b, a, level=self.level)
+        return 1 - ratio, 1 - np.asarray(errors.high), 1 - np.asarray(errors.low)
+
+    def _value(self, counted: Floats, raw: Counts, n: Floats) -> tuple[Floats, Floats, Floats]:
+        """(groups,) share of examples that are `counted`, with limits that `n` effective examples give it."""
+        value = counted / np.maximum(raw.n, 1)
+        interval = stats.wilson_interval(value * n, n, self.level)
+        return value, np.asarray(interval.low), np.asarray(interval.high)
+
+    def _why_not(self, raw: Counts, counts: Counts) -> tuple[str, ...]:
+        """Why a group cannot be judged, "" where it can."""
+        before, _ = self._counted(raw)
+        never = f"the original is never {'wrong' if self.lower else 'right'} here: there is nothing a relative margin could be relative to"
+        return tuple(
+            "no examples" if size == 0 else why or (never if self.relative and value == 0 else "")
+            for size, why, value in zip(raw.n, counts.why_not, before, strict=True)
+        )
+
+    def _notes(self, original: Floats, counts: Counts) -> tuple[tuple[str, ...], ...]:
+        """What there is to say of the clusters, and of a relative margin of next to nothing."""
+        if not self.relative:
+            return counts.notes
+        error = np.sqrt(original * (1 - original) / np.maximum(counts.n, 1e-9))
+        near = original <= STANDARD_ERRORS_FROM_ZERO * error
+        return tuple((*notes, NEAR_ZERO) if is_near else notes for notes, is_near in zip(counts.notes, near, strict=True))
 
     @cached_property
     def _losses(self) -> Floats:
@@ -150,27 +193,28 @@ class BinaryEvaluator:
             for name in ("both_right", "both_wrong"):
                 scaled[name][group] *= scale
             scaled["gained"][group], scaled["lost"][group] = effective.gained, effective.lost
-            notes[group] = (f"{effective.clusters} clusters, design effect {effective.design_effect:.2f}",)
+            words = clusters_in_words(effective.clusters, effective.effective_clusters)
+            notes[group] = (f"{words}, design effect {effective.design_effect:.2f}",)
         return replace(raw, **scaled, why_not=tuple(why_not), notes=tuple(notes))
 
 
-def _needs_more(raw: Counts, counts: Counts, points: Floats) -> tuple[int | None, ...]:
+def _needs_more(raw: Counts, counts: Counts, points: Floats, level: float) -> tuple[int | None, ...]:
     """Further real examples per group: effective ones times what an effective example costs."""
     wanted: list[int | None] = [None] * len(points)
     known = np.flatnonzero((counts.n > 0) & (points > 0))
-    more = stats.needs_more(counts.n[known], counts.gained[known], counts.lost[known], points[known]) if len(known) else ()
+    more = stats.needs_more(counts.n[known], counts.gained[known], counts.lost[known], points[known], level) if len(known) else ()
     for group, count in zip(known, more, strict=True):
         wanted[group] = None if count is None else int(np.ceil(count * raw.n[group] / counts.n[group]))
     return tuple(wanted)
 
 
-def _detectable(counts: Counts, points: Floats, tests: int) -> tuple[float | None, ...]:
+def _detectable(counts: Counts, points: Floats, tests: int, level: float) -> tuple[float | None, ...]:
     """The drop that would FAIL with 80 % power at the flip rate seen."""
     found: list[float | None] = [None] * len(points)
     known = np.flatnonzero(counts.n > 0)
     if len(known):
         flips = (counts.gained + counts.lost)[known] / counts.n[known]
-        drops = stats.smallest_detectable_drop(counts.n[known], flips, points[known], tests=tests)
+        drops = stats.smallest_detectable_drop(counts.n[known], flips, points[known], level=level, tests=tests)
         for group, drop in zip(known, np.atleast_1d(drops), strict=True):
             found[group] = float(drop)
     return tuple(found)

@@ -59,7 +59,7 @@ class Check(Protocol):
         """What `n` examples can prove, None when that cannot be said for this kind of check."""
 
     def hopeless(self, n: int, segment_margin: object | None) -> bool:
-        """Whether `n` examples are too few for any model to pass, even one that loses nothing. Cheap."""
+        """Whether `n` examples are too few for a model to pass that does not gain more answers than it loses. Cheap."""
 
 
 class WholeOnly:

@@ -26,6 +26,9 @@ from harness.core.segment import SegmentRule
 from harness.core.verdict import Verdict
 from harness.errors import MeasurementError
 
+GONE = "the golden outcomes of {check} are not there: the baseline's .parquet file is absent, or they were too large to keep"
+ANEW = "accept with --golden to measure drift from here on"
+
 
 class DriftParameters(CommonParameters):
     """How far a candidate may drift from what was accepted."""
@@ -65,7 +68,7 @@ class DriftCheck:
         return self.quality.hopeless(n, segment_margin)
 
     def judge(self, material: Material) -> tuple[Verdict, ...]:
-        """See `Check.judge`. Without a baseline there is nothing to drift from: SKIPPED, and said."""
+        """See `Check.judge`. Without a baseline there is nothing to drift from: SKIPPED, and said; an ERROR when its outcomes are gone."""
         rules = replace(self.quality.rules(material), check=self.name)
         if material.outputs is None or material.examples.targets is None:
             return error_everywhere(rules, material, "there is no evidence to judge; run the suite first")
@@ -76,10 +79,10 @@ class DriftCheck:
             accepted = self.quality.recalled(material, "accepted")
         except MeasurementError as error:
             return error_everywhere(rules, material, str(error))
+        if golden is None and self.quality.name not in material.baseline.measures:
+            return (self._skipped(material, f"the baseline was accepted before there was {self.quality.name}; accept a new one"),)
         if golden is None:
-            return (
-                self._skipped(material, "the baseline keeps no per-example outcomes of this check; accept it again below the size limit"),
-            )
+            return error_everywhere(rules, material, f"{GONE.format(check=self.quality.name)}; restore that file, or {ANEW}")
         try:
             evaluator = self.quality.evaluator(golden, material.outputs, material)
         except MeasurementError as error:

@@ -13,9 +13,11 @@ from harness.catalogue.parameters import BytesField, ChangeField, SecondsField, 
 from harness.checks.check import Needs, WholeOnly
 from harness.checks.material import Material
 from harness.core.estimate import DISK_BYTES, Figure
+from harness.core.numbers import percent, seconds
 from harness.core.outcome import Outcome
 from harness.core.units import Change, format_bytes
 from harness.core.verdict import Verdict
+from harness.ports.measuring import Wanted
 
 
 class FootprintParameters(Parameters):
@@ -56,6 +58,11 @@ class FootprintParameters(Parameters):
             raise ValueError("footprint has no limit; write for instance min_size_reduction: 70%rel or max_peak_memory: 500MB")
         return self
 
+    def wanted(self) -> dict[str, Wanted]:
+        """See `harness.ports.measuring.Weighing`."""
+        limits = {name: Wanted(q.name, name == q.reduction) for q in _QUANTITIES for name in (q.maximum, q.minimum, q.reduction) if name}
+        return {name: limit for name, limit in limits.items() if getattr(self, name) is not None}
+
 
 @dataclass(frozen=True)
 class _Quantity:
@@ -75,14 +82,6 @@ def _count(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def _milliseconds(value: float) -> str:
-    return f"{value * 1000:.0f} ms"
-
-
-def _per_cent(value: float) -> str:
-    return f"{value:.0%}"
-
-
 def _low_share(footprint: Footprint) -> float | None:
     weights = footprint.weights
     return weights.low_precision / weights.parameters if weights and weights.parameters else None
@@ -93,10 +92,10 @@ _QUANTITIES = (
     _Quantity("gzip size", lambda f: f.gzip_bytes, format_bytes, "B", "max_gzip_size", "min_gzip_reduction"),
     _Quantity("parameters", lambda f: f.weights.parameters if f.weights else None, _count, "", "max_parameters"),
     _Quantity("non-zero parameters", lambda f: f.weights.non_zero if f.weights else None, _count, "", "max_nonzero_parameters"),
-    _Quantity("low-precision share", _low_share, _per_cent, "share", minimum="min_low_precision"),
-    _Quantity("load time", lambda f: f.load_seconds, _milliseconds, "s", "max_load_time"),
+    _Quantity("share below 16 bits", _low_share, percent, "share", minimum="min_low_precision"),
+    _Quantity("load time", lambda f: f.load_seconds, seconds, "s", "max_load_time"),
     _Quantity("peak memory", lambda f: f.peak_memory, format_bytes, "B", "max_peak_memory", "min_memory_reduction"),
-    _Quantity("recorded latency (median)", lambda f: f.latency_seconds, _milliseconds, "s"),
+    _Quantity("recorded latency (median)", lambda f: f.latency_seconds, seconds, "s"),
 )
 
 
@@ -127,7 +126,7 @@ class FootprintCheck(WholeOnly):
             if material.without_original and all(figure.candidate is not None for figure in unknown):
                 reason = f"cannot be compared without the original, of which only the outcomes are stored: {names}"
                 return (self._verdict(material, Outcome.SKIPPED, reason, figures),)
-            return (self._verdict(material, Outcome.ERROR, f"not measurable for this kind of model: {names}; remove the limit", figures),)
+            return (self._verdict(material, Outcome.ERROR, _unknown(names, original, candidate), figures),)
         return (self._verdict(material, Outcome.PASS, "; ".join(figure.note for figure in limited), figures),)
 
     def _figures(self, quantity: _Quantity, original: Footprint, candidate: Footprint) -> list[Figure]:
@@ -152,7 +151,19 @@ class FootprintCheck(WholeOnly):
             reason=reason,
             blocks=outcome not in (Outcome.PASS, Outcome.SKIPPED),
             figures=figures,
+            warnings=_notes(*material.footprints) if material.footprints is not None else (),
         )
+
+
+def _unknown(names: str, original: Footprint, candidate: Footprint) -> str:
+    notes = _notes(original, candidate)
+    if notes:
+        return f"not measured: {names} ({'; '.join(notes)}); mend the model, or remove the limit"
+    return f"not measurable for this kind of model: {names}; remove the limit"
+
+
+def _notes(original: Footprint, candidate: Footprint) -> tuple[str, ...]:
+    return tuple(f"{who}: {found.note}" for who, found in (("the original", original), ("the candidate", candidate)) if found.note)
 
 
 def _limited(quantity: _Quantity, limit_name: str, limit: object, before: float | None, after: float | None) -> Figure:
@@ -163,7 +174,7 @@ def _limited(quantity: _Quantity, limit_name: str, limit: object, before: float 
             return Figure(quantity.name, before, after, quantity.unit, text, quantity=quantity.key)
         reduction = 1 - after / before
         met = after <= before * (1 - limit.amount) * (1 + 1e-9)
-        moved = f"{abs(reduction):.1%} {'smaller' if reduction >= 0 else 'larger'}"
+        moved = f"{percent(abs(reduction), 1)} {'smaller' if reduction >= 0 else 'larger'}"
         note = f"{quantity.name} {quantity.write(before)} → {quantity.write(after)}, {moved} ({'' if met else 'not '}{text})"
         return Figure(quantity.name, before, after, quantity.unit, text, met, note=note, quantity=quantity.key)
     assert isinstance(limit, (int, float))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from harness.checks.table import Evaluator, Floats, Groups, Table
 from harness.checks.vanished import vanished
 from harness.core.comparison import Comparison
 from harness.core.estimate import Estimate
+from harness.core.numbers import percent, plural, texts
 from harness.core.outcome import Outcome
 from harness.core.segment import Segment, SegmentRule
 from harness.core.units import Change
@@ -146,11 +147,11 @@ class _Family:
             outcome, reason = _observed(table, group, rules, self.limit)
         elif guilty:
             outcome = Outcome.FAIL
-            reason = f"{loss_sentence(table, group, rules)}, outside {self.limit}, and significantly worse than the whole (p = {p:.2g})"
+            reason = f"{self._loss(group)}, outside {self.limit}, and significantly {self._than_what(group)} (p = {p:.2g})"
         elif suspect:
             outcome = Outcome.INCONCLUSIVE
-            reason = f"suspect: {loss_sentence(table, group, rules)}, outside {self.limit}, "
-            reason += f"but this may be chance among {self.groups.count} segments"
+            reason = f"suspect: {self._loss(group)}, outside {self.limit}, "
+            reason += f"but this may be chance among {plural(self.groups.count, 'segment')}"
         else:
             outcome, reason = _by_interval(table, group, rules, self.limit, may_fail=False)
         return Verdict(
@@ -167,6 +168,13 @@ class _Family:
             needs_more=table.needs_more[group] if outcome is Outcome.INCONCLUSIVE else None,
             worst_examples=self.reader.worst(self.evaluator, self.groups, group) if outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE) else (),
         )
+
+    def _loss(self, group: int) -> str:
+        return loss_sentence(self.table, group, self.rules, self.limit)
+
+    def _than_what(self, group: int) -> str:
+        """What the second key compared with: the whole's own drop, or the margin where the whole lost more than that."""
+        return "worse than the whole" if self.tolerated <= self.table.margin[group] else f"more than the tolerated {self.limit}"
 
 
 def _gone(rules: Rules, segment: Segment, reason: str) -> Verdict:
@@ -199,37 +207,41 @@ def _by_interval(table: Table, group: int, rules: Rules, limit: Change, *, may_f
     low, high, margin = float(table.low[group]), float(table.high[group]), float(table.margin[group])
     outcome = stats.judge_whole(low, high, margin)
     if outcome is Outcome.FAIL and may_fail:
-        return outcome, f"{loss_sentence(table, group, rules)}, proven outside {limit}"
+        return outcome, f"{loss_sentence(table, group, rules, limit)}, proven outside {limit}"
     if outcome is Outcome.PASS:
         if not table.may_pass[group]:
             return Outcome.INCONCLUSIVE, table.why_not[group]
         finding = stats.describe_change(low, high, margin)
         if finding is stats.Finding.TOLERABLE:
-            return outcome, f"{loss_sentence(table, group, rules)}: a real loss, proven within {limit}"
+            return outcome, f"{loss_sentence(table, group, rules, limit)}: a real loss, proven within {limit}"
         if finding is stats.Finding.BETTER:
-            return outcome, f"better than the original: {loss_sentence(table, group, rules)}"
-        return outcome, f"proven within {limit}: {loss_sentence(table, group, rules)}"
-    return Outcome.INCONCLUSIVE, f"not enough evidence for {limit}: {loss_sentence(table, group, rules)}; {_what_next(table, group)}"
+            return outcome, f"better than the original: {loss_sentence(table, group, rules, limit)}"
+        return outcome, f"proven within {limit}: {loss_sentence(table, group, rules, limit)}"
+    return Outcome.INCONCLUSIVE, f"not enough evidence for {limit}: {loss_sentence(table, group, rules, limit)}; {_what_next(table, group)}"
 
 
 def _what_next(table: Table, group: int) -> str:
     if -table.delta[group] >= table.margin[group]:
         return "more examples would more likely prove harm"
     more = table.needs_more[group]
-    return f"needs about {more:,} more examples, if there is truly no drop" if more else "more examples are needed"
+    if not more:
+        return "more examples are needed"
+    seen = "spread" if table.gained is None else "flips"
+    return f"needs about {more:,} more examples by the {seen} seen here, if there is truly no drop"
 
 
 def _observed(table: Table, group: int, rules: Rules, limit: Change) -> tuple[Outcome, str]:
     """The literal rule, with its own false-alarm rate beside it."""
     if not table.estimable[group]:
         return Outcome.INCONCLUSIVE, table.why_not[group]
-    outcome = Outcome.FAIL if -table.delta[group] > table.margin[group] else Outcome.PASS
+    drop, margin = -float(table.delta[group]), float(table.margin[group])
+    outcome = Outcome.FAIL if drop > margin * (1 + 1e-12) + 1e-12 else Outcome.PASS  # exactly the margin is within it
     n = int(table.n[group])
-    reason = f"observed: {loss_sentence(table, group, rules)} against {limit}"
+    reason = f"observed: {loss_sentence(table, group, rules, limit)} against {limit}"
     if table.gained is not None and table.lost is not None and limit.unit == "pp":
         flips = (int(table.gained[group]) + int(table.lost[group]) + 1) / (n + 2)
         alarm = float(stats.observed_false_alarm(n, flips, float(table.margin[group])))
-        reason += f"; this rule fails a model that lost nothing in {alarm:.0%} of runs at n = {n:,}"
+        reason += f"; this rule fails a model that lost nothing in {percent(alarm)} of runs at n = {n:,}"
     return outcome, reason
 
 
@@ -238,13 +250,13 @@ def _headline(whole: Verdict, segments: list[Verdict], rules: Rules) -> Verdict:
     unproven = sum(v.outcome is Outcome.INCONCLUSIVE for v in segments)
     if not unproven:
         return whole
-    summary = f"{unproven} of {len(segments)} segments unproven"
+    summary = f"{unproven} of {plural(len(segments), 'segment')} unproven"
     if whole.outcome is not Outcome.PASS or unproven <= rules.max_unproven * len(segments):
         return _with_reason(whole, whole.outcome, f"{whole.reason} ({summary})", rules)
     return _with_reason(
         whole,
         Outcome.INCONCLUSIVE,
-        f"{summary}, more than max_unproven ({rules.max_unproven:.0%}); the whole by itself passes: {whole.reason}",
+        f"{summary}, more than max_unproven ({percent(rules.max_unproven)}); the whole by itself passes: {whole.reason}",
         rules,
     )
 
@@ -266,6 +278,20 @@ def comparison(table: Table, group: int, rules: Rules, limit: Change, p: float |
         return None
     gained = None if table.gained is None else int(table.gained[group])
     lost = None if table.lost is None else int(table.lost[group])
+    return replace(
+        _bare_comparison(table, group, rules, limit),
+        gained=gained,
+        lost=lost,
+        p_harm=p,
+        mcnemar_exact=None if gained is None or lost is None else float(stats.mcnemar_exact(gained, lost)),
+        mcnemar_mid=None if gained is None or lost is None else float(stats.mcnemar_mid(gained, lost)),
+        smallest_detectable=table.detectable[group],
+        notes=table.notes[group] if table.notes else (),
+    )
+
+
+def _bare_comparison(table: Table, group: int, rules: Rules, limit: Change) -> Comparison:
+    """The estimates alone, without tests and notes."""
     return Comparison(
         metric=rules.metric,
         n=int(table.n[group]),
@@ -276,13 +302,6 @@ def comparison(table: Table, group: int, rules: Rules, limit: Change, p: float |
         margin=float(table.margin[group]),
         margin_text=str(limit),
         share=rules.share,
-        gained=gained,
-        lost=lost,
-        p_harm=p,
-        mcnemar_exact=None if gained is None or lost is None else float(stats.mcnemar_exact(gained, lost)),
-        mcnemar_mid=None if gained is None or lost is None else float(stats.mcnemar_mid(gained, lost)),
-        smallest_detectable=table.detectable[group],
-        notes=table.notes[group] if table.notes else (),
     )
 
 
@@ -296,18 +315,15 @@ def _estimate(value: NDArray[np.float64], low: NDArray[np.float64], high: NDArra
     return Estimate(float(value[group]), bounds[0], bounds[1], level)
 
 
-def loss_sentence(table: Table, group: int, rules: Rules) -> str:
-    """`accuracy dropped 3.1pp (90 % interval of the drop 1.2 to 5.0pp, n = 812, 9 gained, 34 lost)`."""
-    delta, low, high = float(table.delta[group]), float(table.low[group]), float(table.high[group])
-    relative = rules.limit.unit == "%rel" and table.gained is not None
-    unit, factor = ("%rel", 100) if relative else ("pp", 100) if rules.share else ("", 1)
-    change, from_, to = (_number(x * factor) for x in (abs(delta), -high, -low))
+def loss_sentence(table: Table, group: int, rules: Rules, limit: Change | None = None) -> str:
+    """`accuracy dropped 3.1pp (90 % interval of the drop 1.2 to 5.0pp, n = 812, 9 gained, 34 lost)`.
+
+    With the decimals that every other place gives the same numbers; `limit` is the margin where it is not the whole's.
+    """
+    delta, found = float(table.delta[group]), texts(_bare_comparison(table, group, rules, limit or rules.limit))
     worse, better, noun = ("dropped", "gained", "drop") if rules.direction == "higher" else ("rose", "fell", "rise")
+    unit, change = found.unit.suffix, (found.drop or "").removeprefix("−")
     verb = "did not change" if abs(delta) < 1e-12 else f"{worse if delta < 0 else better} {change}{unit}"
+    interval = f"{found.level} interval of the {noun} {found.interval or 'not known'}{unit}"
     flips = "" if table.gained is None or table.lost is None else f", {table.gained[group]:,} gained, {table.lost[group]:,} lost"
-    return f"{rules.metric} {verb} ({rules.level * 100:.3g} % interval of the {noun} {from_} to {to}{unit}, n = {table.n[group]:,}{flips})"
-
-
-def _number(value: float) -> str:
-    text = f"{value:.2f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
-    return "0.00" if text == "-0.00" else text
+    return f"{rules.metric} {verb} ({interval}, n = {table.n[group]:,}{flips})"

@@ -21,7 +21,8 @@ from harness.arrays.timing import Latency
 class Examples:
     """The examples of one data set: (n,) ids, true answers, segments, clusters.
 
-    `texts(rows)` gives the text of a few rows, and is None when the suite says that reports show ids only.
+    `target_column` is where the true answers stand. `texts(rows)` gives the text of a few rows, and is None when the
+    suite says that reports show ids only.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Examples:
     targets: Targets | None
     segmentations: Mapping[str, Segmentation]
     clusters: NDArray[np.int32] | None = None
+    target_column: str | None = None
     texts: Callable[[Sequence[int]], list[str]] | None = None
 
     def __len__(self) -> int:
@@ -41,6 +43,7 @@ class Material:
     """One candidate beside its original. What was not asked for by `Check.needs`, or does not exist, is None.
 
     `noise` pairs the original's outputs on the first rows with the same rows answered under another batch size.
+    `baseline` is the candidate's own; `originals` keeps the original's outcomes, and may be that of another candidate.
     """
 
     suite: str
@@ -52,6 +55,7 @@ class Material:
     footprints: tuple[Footprint, Footprint] | None = None
     latency: Latency | None = None
     baseline: Baseline | None = None
+    originals: Baseline | None = None
     without_original: bool = False
     original_name: str = "original"
     minimum_sizes: Mapping[str, int] = field(default_factory=dict)

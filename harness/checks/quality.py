@@ -13,30 +13,34 @@ from pydantic import Field
 
 from harness import stats
 from harness.arrays.baseline import Side
-from harness.arrays.outputs import Outputs, RowStatus
+from harness.arrays.outputs import Outputs
 from harness.arrays.targets import Targets
 from harness.catalogue import Parameters
 from harness.catalogue.parameters import ChangeField
 from harness.catalogue.refs import MetricRef
 from harness.checks.binary import BinaryEvaluator
+from harness.checks.capped import Capped
 from harness.checks.check import Needs, PowerNote
 from harness.checks.examples import worst_reader
 from harness.checks.judging import Rules, judge
 from harness.checks.material import Material
+from harness.checks.mixed_labels import ADVICE
 from harness.checks.parameters import CommonParameters
+from harness.checks.planting import with_failed_twins, with_twins
 from harness.checks.recall import Recalled, recall
 from harness.checks.scored import ScoreEvaluator
-from harness.checks.table import Evaluator
-from harness.checks.trust import distrust, error_everywhere, invalid_everywhere, with_failures, worse_than_guessing
+from harness.checks.table import Evaluator, Groups
+from harness.checks.trust import distrust, error_everywhere, invalid_everywhere, with_failures, with_label_warning, worse_than_guessing
 from harness.checks.units import UnitEvaluator
 from harness.checks.whole_set import AurocEvaluator, StatisticEvaluator
 from harness.core.models import OutputSpec, Task
+from harness.core.numbers import percent
 from harness.core.outcome import Outcome
 from harness.core.segment import SegmentRule
 from harness.core.units import Change
 from harness.core.verdict import Verdict
 from harness.errors import MeasurementError, UsageError
-from harness.metrics.metric import MeanMetric, Metric, MetricInfo, RankStatistic, UnitMetric
+from harness.metrics.metric import CappedMetric, CappedStatistic, MeanMetric, Metric, MetricInfo, RankStatistic, Statistic, UnitMetric
 
 ENOUGH_POWER = 0.80
 """A gate through which a model that lost nothing passes less often is underpowered."""
@@ -89,11 +93,12 @@ class QualityCheck:
             return invalid_everywhere(rules, material, why)
         try:
             if isinstance(original, Outputs) and (why := worse_than_guessing(original, material.examples.targets)):
-                return invalid_everywhere(rules, material, why)
-            verdicts = self._judged(rules, self.evaluator(original, material.outputs, material), material)
+                return invalid_everywhere(rules, material, f"the original is {why}: its answers do not mean what the suite says; {ADVICE}")
+            evaluator = self.evaluator(original, material.outputs, material)
+            verdicts = with_label_warning(self._judged(rules, evaluator, material), material)
         except MeasurementError as error:
             return error_everywhere(rules, material, str(error))
-        whole = self._with_chance_warning(self._with_power(verdicts[0]), material.examples.targets)
+        whole = self._with_chance_warning(self._with_power(verdicts[0], evaluator, len(material.examples)), material.examples.targets)
         return with_failures((whole, *verdicts[1:]), material)
 
     def _judged(self, rules: Rules, evaluator: Evaluator, material: Material) -> tuple[Verdict, ...]:
@@ -103,15 +108,24 @@ class QualityCheck:
             evaluator, len(material.examples), rules, segmentations, worst_reader(material), standing, dict(material.minimum_sizes)
         )
 
-    def _with_power(self, whole: Verdict) -> Verdict:
-        """Says when the gate, not the model, is to blame for an INCONCLUSIVE."""
-        found = whole.comparison
-        if whole.outcome is not Outcome.INCONCLUSIVE or found is None or found.gained is None or found.lost is None:
+    def _with_power(self, whole: Verdict, evaluator: Evaluator, n: int) -> Verdict:
+        """Says when the gate, not the model, is to blame for an INCONCLUSIVE: one that flips as often and loses nothing would hardly pass.
+
+        Not said where the interval lies within the margin and something else forbade the PASS, nor where the margin seems lost.
+        """
+        found, limit = whole.comparison, self.parameters.max_drop
+        if whole.outcome is not Outcome.INCONCLUSIVE or found is None or found.gained is None or limit.unit != "pp":
             return whole
-        note = self.power(found.n, None, (found.gained + found.lost + 1) / (found.n + 2))
+        if found.drop.value >= limit.amount or found.drop.high is None or found.drop.high < limit.amount:
+            return whole
+        effective = evaluator.table(Groups.everything(n), np.array([limit.amount])).effective
+        if effective is None:
+            return whole
+        worth, rarer = float(effective.n[0]), float(min(effective.gained[0], effective.lost[0]))
+        note = self.power(max(int(worth), 1), None, (2 * rarer + 1) / (worth + 2))
         if note is None or note.power is None or note.power >= ENOUGH_POWER:
             return whole
-        return replace(whole, reason=f"underpowered gate, a perfect model passes in {note.power:.0%} of runs: {whole.reason}")
+        return replace(whole, reason=f"underpowered gate, a perfect model passes in {percent(note.power)} of runs: {whole.reason}")
 
     def _with_chance_warning(self, whole: Verdict, targets: Targets) -> Verdict:
         """Warns when the original is not provably better than one constant answer: then labels or inputs are mixed up."""
@@ -124,20 +138,22 @@ class QualityCheck:
         if found.original.low > majority or majority == 1:
             return whole
         warning = (
-            f"the original is right on {found.original.value:.1%}, not provably better than always giving the most frequent "
-            f"answer ({majority:.1%}): look at the order of the labels, the preprocessing and the output's name"
+            f"the original is right on {percent(found.original.value, 1)}, not provably better than always giving the most frequent "
+            f"answer ({percent(majority, 1)}): {ADVICE}"
         )
         return replace(whole, warnings=(*whole.warnings, warning))
 
     def recalled(self, material: Material, side: Side) -> Recalled | None:
         """Stored outcomes of one side of this check; `MeasurementError` when they are of other data or another measure."""
-        return recall(material, self.name, side, self.measure(material.outputs.spec)) if material.outputs is not None else None
+        if material.outputs is None:
+            return None
+        return recall(material, self.name, side, self.measure(material.outputs.spec, material.examples.target_column))
 
-    def measure(self, spec: OutputSpec) -> str:
-        """By what this check measures outputs of `spec`, in words that are equal exactly when the measures are."""
+    def measure(self, spec: OutputSpec, target: str | None) -> str:
+        """By what this check measures outputs of `spec` against a column, in words that are equal exactly when the measures are."""
         reference = self.parameters.metric
         chosen = reference.parameters.model_dump(mode="json") if isinstance(reference.parameters, Parameters) else {}
-        about = {"threshold": spec.threshold, "positive": spec.positive, "ignore_index": spec.ignore_index}
+        about = {name: getattr(spec, name) for name in ("threshold", "positive", "ignore_index", "group")} | {"target": target}
         return json.dumps([reference.name, chosen, str(spec.task), about], sort_keys=True, default=str)
 
     def rules(self, material: Material) -> Rules:
@@ -172,9 +188,9 @@ class QualityCheck:
         relative, level = self.parameters.max_drop.unit == "%rel", self.parameters.level
         if isinstance(self.metric, MeanMetric):
             before = original.scores(self.metric, targets) if isinstance(original, Recalled) else self.metric.scores(original, targets)
-            return mean_evaluator(
-                self.metric.info, before, self.metric.scores(candidate, targets), clusters, relative=relative, level=level
-            )
+            scores = self.metric.scores(candidate, targets)
+            capped = capped_scores(self.metric, (original, before), (candidate, scores), targets)
+            return mean_evaluator(self.metric.info, before, scores, clusters, relative=relative, level=level, capped=capped)
         metric = self.metric
         prepared = original.statistic(metric, targets) if isinstance(original, Recalled) else metric.prepare(original, targets)
         after = metric.prepare(candidate, targets)
@@ -187,8 +203,9 @@ class QualityCheck:
             clusters=clusters,
             relative=relative,
             level=level,
-            plant=lambda rows: metric.prepare(failing_on(candidate, rows), targets),
+            plant=lambda rows: metric.prepare(with_failed_twins(candidate, rows), with_twins(targets, rows)),
             classes=targets.values.astype(np.int64) if targets.task in (Task.BINARY, Task.MULTICLASS) else None,
+            capped=capped_statistics(prepared, after, len(candidate)),
         )
 
     def power(self, n: int, segment_margin: object | None, flip_rate: float | None) -> PowerNote | None:
@@ -244,11 +261,12 @@ def mean_evaluator(
     *,
     relative: bool,
     level: float,
+    capped: Capped | None = None,
 ) -> Evaluator:
-    """Tango for right-or-wrong scores, planted t for the others."""
+    """Tango for right-or-wrong scores (right is 1, or 0 where lower is better), planted t for the others."""
     if info.binary:
-        right = 0.5
-        return BinaryEvaluator(original > right, candidate > right, clusters, relative=relative, level=level)
+        before, after = (scores < 0.5 if info.direction == "lower" else scores > 0.5 for scores in (original, candidate))
+        return BinaryEvaluator(before, after, clusters, direction=info.direction, relative=relative, level=level)
     return ScoreEvaluator(
         original,
         candidate,
@@ -257,7 +275,7 @@ def mean_evaluator(
         clusters=clusters,
         relative=relative,
         level=level,
-        cap=info.cap,
+        capped=capped,
     )
 
 
@@ -273,9 +291,30 @@ def reach_of(info: MetricInfo) -> float:
     )
 
 
-def failing_on(outputs: Outputs, rows: NDArray[np.int64]) -> Outputs:
-    """The outputs as if the model had failed on these rows."""
-    status, values = outputs.status.copy(), outputs.values.copy()
-    status[rows] = RowStatus.RAISED
-    values[rows] = 0
-    return replace(outputs, status=status, values=values)
+def capped_scores(
+    metric: MeanMetric,
+    original: tuple[Outputs | Recalled, NDArray[np.float64]],
+    candidate: tuple[Outputs, NDArray[np.float64]],
+    targets: Targets,
+) -> Capped | None:
+    """What of a mean metric reaches its cap, from each model's outputs and (n,) scores; None without a cap.
+
+    Of a recalled original only the scores are known.
+    """
+    if metric.info.cap is None:
+        return None
+    reach = metric.reach(candidate[0], targets) if isinstance(metric, CappedMetric) else None
+    if reach is None:
+        return Capped.of_scores(original[1], candidate[1], metric.info.cap)
+    if isinstance(original[0], Outputs) and isinstance(metric, CappedMetric):
+        before = metric.reach(original[0], targets)
+        return Capped.of(len(candidate[1]), reach, *([] if before is None else [before]))
+    return Capped.of(len(candidate[1]), reach).or_scores(original[1])
+
+
+def capped_statistics(original: Statistic, candidate: Statistic, n: int) -> Capped | None:
+    """What of a whole-set metric of n examples reaches its cap; None without a cap."""
+    if not isinstance(original, CappedStatistic) or not isinstance(candidate, CappedStatistic):
+        return None
+    before, after = original.reach(), candidate.reach()
+    return None if before is None or after is None else Capped.of(n, before, after)

@@ -56,7 +56,7 @@ def recall(material: Material, check: str, side: Side, measure: str) -> Recalled
     Rows are matched by id; `MeasurementError` when the data is not the data that was accepted, or when the check
     measured by something else than `measure` then.
     """
-    baseline = material.baseline
+    baseline = material.originals if side == "original" else material.baseline
     if baseline is None or baseline.outcomes is None or material.outputs is None:
         return None
     outcomes = baseline.outcomes.get((side, check))
@@ -65,11 +65,11 @@ def recall(material: Material, check: str, side: Side, measure: str) -> Recalled
     if baseline.data.get(check) != material.examples.fingerprint:
         raise MeasurementError(
             f"the baseline of {material.candidate} was accepted on other data (its hash differs); "
-            "compare on the accepted data, or run with the original and accept a new baseline"
+            "compare on the accepted data, or run with the original and accept a new baseline with --golden"
         )
     if baseline.measures.get(check) != measure:
         raise MeasurementError(
             f"the baseline of {material.candidate} holds outcomes of {check} by another measure ({baseline.measures.get(check)}, "
-            f"today {measure}); run with the original and accept a new baseline"
+            f"today {measure}); measure as then, or run with the original and accept a new baseline with --golden"
         )
     return Recalled(outcomes, material.outputs.spec)

@@ -9,31 +9,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import stats
-from harness.checks.table import Floats, Groups, Table
+from harness.checks.capped import Capped
+from harness.checks.table import NEAR_ZERO, STANDARD_ERRORS_FROM_ZERO, Floats, Groups, Table, clusters_in_words
 from harness.errors import MeasurementError
-
-CAPPED_TO_PASS = 0.05
-"""With a larger share of scores at the cap, what the cap hides may be larger than any margin."""
-
-STANDARD_ERRORS_FROM_ZERO = 3
-"""An original's value closer to 0 than this may as well be 0: then a margin relative to it is chance."""
 
 
 @dataclass(frozen=True)
 class _Moments:
-    """Per group what goes into a t interval: `n` counts examples, or clusters, and is 0 where `why_not` says why nothing is known."""
+    """Per group what goes into a t interval; `n` counts examples or effective clusters, 0 where `why_not` says why nothing is known.
+
+    `said` is what to note about the clusters.
+    """
 
     n: Floats
     mean: Floats
     sd: Floats
     why_not: tuple[str, ...]
+    said: tuple[str, ...]
 
 
 class ScoreEvaluator:
     """Compares (n,) scores of original and candidate, optionally in clusters (n,).
 
-    `reach` is the largest difference of two scores that the metric allows; `MeasurementError` when one exceeds it. `cap` is
-    the size to which the metric has cut the scores, in the unit of the scores: of what was cut off nothing is known.
+    `reach` is the largest difference of two scores that the metric allows; `MeasurementError` when one exceeds it. `capped`
+    is what the metric has cut off and so nothing is known of.
     """
 
     def __init__(
@@ -46,7 +45,7 @@ class ScoreEvaluator:
         clusters: NDArray[np.int32] | None = None,
         relative: bool = False,
         level: float = 0.90,
-        cap: float | None = None,
+        capped: Capped | None = None,
     ) -> None:
         self.original = original
         self.candidate = candidate
@@ -55,7 +54,7 @@ class ScoreEvaluator:
         self.clusters = clusters
         self.relative = relative
         self.level = level
-        self.cap = cap
+        self.capped = capped
         self.difference = self.sign * (candidate - original)
         beyond = np.flatnonzero(np.abs(self.difference) > reach * (1 + 1e-9))
         if len(beyond):
@@ -74,14 +73,16 @@ class ScoreEvaluator:
         original_interval = stats.t_interval(original.n, original.mean, original.sd, self.level)
         candidate_interval = stats.t_interval(candidate.n, candidate.mean, candidate.sd, self.level)
         sizes, capped = self._sizes(groups), self._capped(groups)
-        may_pass = capped <= CAPPED_TO_PASS
-        more = stats.needs_more_scores(plain.n, plain.mean, plain.sd, np.full(groups.count, self.reach), np.maximum(points, 0.0))
+        may_pass = np.array([not self._hidden(share) for share in capped], dtype=np.bool_)
+        more = stats.needs_more_scores(
+            plain.n, plain.mean, plain.sd, np.full(groups.count, self.reach), np.maximum(points, 0.0), self.level
+        )
 
         def known(values: Floats) -> Floats:
             return np.where(estimable, values, np.nan)
 
         return Table(
-            method=f"paired t with one planted worst case, {self.level:.0%} two-sided"
+            method=f"paired t with one planted worst case, {self.level * 100:.3g} % two-sided"
             + (", spread between clusters" if self.clusters is not None else ""),
             n=sizes,
             original=known(original.mean),
@@ -146,31 +147,20 @@ class ScoreEvaluator:
         return np.bincount(groups.codes[groups.codes >= 0], minlength=groups.count).astype(np.int64)
 
     def _capped(self, groups: Groups) -> Floats:
-        """(groups,) share of examples on which either model's score is at the cap."""
-        if self.cap is None:
-            return np.zeros(groups.count)
-        inside, least = groups.codes >= 0, self.cap * (1 - 1e-9)
-        at_cap = (np.abs(self.original[inside]) >= least) | (np.abs(self.candidate[inside]) >= least)
-        reached = np.bincount(groups.codes[inside], weights=at_cap.astype(np.float64), minlength=groups.count)
-        return np.asarray(reached / np.maximum(self._sizes(groups), 1))
+        """(groups,) share of what is compared that either model has at the cap."""
+        return np.zeros(groups.count) if self.capped is None else self.capped.shares(groups)
 
     def _hidden(self, share: float) -> str:
-        if share <= CAPPED_TO_PASS:
-            return ""
-        return f"{self._reached(share)}; no PASS where more than {100 * CAPPED_TO_PASS:g} % do: raise `cap` beyond the scores"
-
-    def _reached(self, share: float) -> str:
-        percent = f"{100 * share:.1f}" if share >= 0.0005 else "less than 0.1"
-        return f"{percent} % of the scores reach the cap of {self.cap:g}; what lies beyond is not seen"
+        return "" if self.capped is None else self.capped.hidden(share)
 
     def _notes(self, original: _Moments, capped: Floats) -> tuple[tuple[str, ...], ...]:
         notes: list[tuple[str, ...]] = []
-        for n, mean, sd, share in zip(original.n, original.mean, original.sd, capped, strict=True):
-            found = [f"{n:.0f} clusters"] if self.clusters is not None and n else []
-            if share > 0:
-                found.append(self._reached(share))
+        for n, mean, sd, share, said in zip(original.n, original.mean, original.sd, capped, original.said, strict=True):
+            found = [said] if said else []
+            if self.capped is not None and share > 0:
+                found.append(self.capped.note(share))
             if self.relative and n and (n == 1 or abs(mean) <= STANDARD_ERRORS_FROM_ZERO * sd / np.sqrt(n)):
-                found.append("the original's value is within 3 standard errors of 0: a margin relative to it means little")
+                found.append(NEAR_ZERO)
             notes.append(tuple(found))
         return tuple(notes)
 
@@ -179,22 +169,23 @@ def _moments(groups: Groups, values: Floats, clusters: NDArray[np.int32] | None)
     """Of every group's (n,) `values`; the mean is over examples, with clusters too."""
     if clusters is not None:
         found = [_clustered(values[rows], clusters[rows]) for rows in map(groups.rows, range(groups.count))]
-        numbers = np.array([summary for summary, _ in found], dtype=np.float64).reshape(-1, 3)
-        return _Moments(numbers[:, 0], numbers[:, 1], numbers[:, 2], tuple(why for _, why in found))
+        numbers = np.array([summary for summary, _, _ in found], dtype=np.float64).reshape(-1, 3)
+        return _Moments(numbers[:, 0], numbers[:, 1], numbers[:, 2], tuple(why for _, why, _ in found), tuple(said for _, _, said in found))
     inside = groups.codes >= 0
     codes, values = groups.codes[inside].astype(np.int64), values[inside]
     n = np.bincount(codes, minlength=groups.count).astype(np.float64)
     mean = np.bincount(codes, weights=values, minlength=groups.count) / np.maximum(n, 1)
     squares = np.bincount(codes, weights=(values - mean[codes]) ** 2, minlength=groups.count)
-    return _Moments(n, mean, np.sqrt(squares / np.maximum(n - 1, 1)), tuple("" if size else "no examples" for size in n))
+    why_not = tuple("" if size else "no examples" for size in n)
+    return _Moments(n, mean, np.sqrt(squares / np.maximum(n - 1, 1)), why_not, ("",) * groups.count)
 
 
-def _clustered(values: Floats, clusters: NDArray[np.int32]) -> tuple[tuple[int, float, float], str]:
-    """Number of clusters, mean over examples and spread between clusters; and why these are not known."""
+def _clustered(values: Floats, clusters: NDArray[np.int32]) -> tuple[tuple[float, float, float], str, str]:
+    """Effective number of clusters, mean over examples and spread between clusters; why these are not known; how many there are."""
     if len(values) == 0:
-        return (0, 0.0, 0.0), "no examples"
+        return (0, 0.0, 0.0), "no examples", ""
     try:
         found = stats.cluster_summary(np.unique(clusters, return_inverse=True)[1], values)
     except MeasurementError as error:
-        return (0, 0.0, 0.0), str(error)
-    return (found.n, found.mean, found.sd), ""
+        return (0, 0.0, 0.0), str(error), ""
+    return (found.n, found.mean, found.sd), "", clusters_in_words(found.clusters, found.n)

@@ -36,6 +36,25 @@ class Groups:
         return order, np.searchsorted(self.codes[order], np.arange(self.count + 1))
 
 
+NEAR_ZERO = "the original's value is within 3 standard errors of 0: a margin relative to it means little"
+STANDARD_ERRORS_FROM_ZERO = 3
+"""An original's value closer to 0 than this may as well be 0: then a margin relative to it is chance."""
+
+
+def clusters_in_words(count: int, worth: float) -> str:
+    """`40 clusters`, or `40 clusters, worth 17.2 of equal size`."""
+    return f"{count:,} clusters" + ("" if abs(worth - count) < 0.05 else f", worth {worth:.1f} of equal size")
+
+
+@dataclass(frozen=True)
+class Effective:
+    """What clustered right-or-wrong outcomes are worth as independent ones, (groups,) each; the counts themselves without clusters."""
+
+    n: Floats
+    gained: Floats
+    lost: Floats
+
+
 @dataclass(frozen=True)
 class Table:
     """One row per group; all arrays (groups,).
@@ -66,6 +85,7 @@ class Table:
     gained: NDArray[np.int64] | None = None
     lost: NDArray[np.int64] | None = None
     notes: tuple[tuple[str, ...], ...] = ()
+    effective: Effective | None = None
 
 
 class Evaluator(Protocol):

@@ -11,7 +11,9 @@ from harness.arrays.outputs import Outputs, RowStatus
 from harness.arrays.targets import Targets
 from harness.checks.judging import Rules
 from harness.checks.material import Material
+from harness.checks.mixed_labels import ADVICE, exchanged_labels
 from harness.core.models import OutputType, Task
+from harness.core.numbers import percent, plural
 from harness.core.outcome import Outcome
 from harness.core.segment import Segment
 from harness.core.verdict import Verdict
@@ -44,8 +46,7 @@ def _described(outputs: Outputs, ids: pa.Array, status: RowStatus) -> str:
     rows = np.flatnonzero(outputs.status == status)
     named = ", ".join(_shortened(str(ids[int(row)])) for row in rows[:NAMED]) + (", …" if len(rows) > NAMED else "")
     detail = next((outputs.messages[row] for row in rows.tolist() if row in outputs.messages), "")
-    examples = f"{len(rows):,} example{'s' if len(rows) > 1 else ''}"
-    return f"{_WORDS[status]} {examples} ({named}{': ' if detail else ''}{detail})"
+    return f"{_WORDS[status]} {plural(len(rows), 'example')} ({named}{': ' if detail else ''}{detail})"
 
 
 def _shortened(name: str) -> str:
@@ -58,37 +59,46 @@ def distrust(original: Outputs, ids: pa.Array) -> str:
     if failed <= LARGEST_ORIGINAL_FAILURE * len(original):
         return ""
     return (
-        f"the original {describe_failures(original, ids)}: {failed / len(original):.2%} of the data, "
-        f"more than {LARGEST_ORIGINAL_FAILURE:.1%}; mend the original or the data first"
+        f"the original {describe_failures(original, ids)}: {percent(failed / len(original), 2)} of the data, "
+        f"more than {percent(LARGEST_ORIGINAL_FAILURE, 1)}; mend the original or the data first"
     )
 
 
-def worse_than_guessing(original: Outputs, targets: Targets) -> str:
-    """Why the original's answers cannot mean what the suite says, "" when they can.
+def worse_than_guessing(outputs: Outputs, targets: Targets) -> str:
+    """`worse than blind guessing (…)` when a model's answers cannot mean what the suite says, "" when they can.
 
     Balanced accuracy (mean recall of the classes) of blind guessing is 1 / classes whatever their frequencies, so that
     a model which trades accuracy for recall is not suspected. Judged with one right and one wrong answer added to every
     class and at one-sided 0.1 %: a model at chance is left alone, and so are a handful of examples.
     """
-    if targets.task not in (Task.BINARY, Task.MULTICLASS) or original.spec.type in (OutputType.VECTOR, OutputType.VALUES):
+    if targets.task not in (Task.BINARY, Task.MULTICLASS) or outputs.spec.type in (OutputType.VECTOR, OutputType.VALUES):
         return ""
     truth = targets.values.astype(np.int64)
     counts = np.bincount(truth)
     classes = int(np.count_nonzero(counts))
     if classes < 2:
         return ""
-    right = (predicted_codes(original, targets) == truth).astype(np.float64)
+    right = (predicted_codes(outputs, targets) == truth).astype(np.float64)
     hits, sizes = np.bincount(truth, weights=right)[counts > 0], counts[counts > 0]
     cautious = (hits + 1) / (sizes + 2)
     error = float(np.sqrt(np.sum(cautious * (1 - cautious) / (sizes + 2)))) / classes
     if float(cautious.mean()) + 3.09 * error >= 1 / classes:
         return ""
     balanced = float((hits / sizes).mean())
-    return (
-        f"the original is worse than blind guessing (mean recall of the classes {balanced:.1%}, guessing gives {1 / classes:.1%}): "
-        "its answers do not mean what the suite says; look at the order of the labels (index 0 first), the preprocessing "
-        "and the output's name"
-    )
+    return f"worse than blind guessing (mean recall of the classes {percent(balanced, 1)}, guessing gives {percent(1 / classes, 1)})"
+
+
+def with_label_warning(verdicts: tuple[Verdict, ...], material: Material) -> tuple[Verdict, ...]:
+    """The verdicts, the whole's with a warning when the candidate's answers look like those to other labels."""
+    outputs, targets = material.outputs, material.examples.targets
+    if outputs is None or targets is None:
+        return verdicts
+    exchanged, guessing = exchanged_labels(outputs, targets), worse_than_guessing(outputs, targets)
+    if not exchanged and not guessing:
+        return verdicts
+    found = f"the candidate is {guessing}" if guessing else "the candidate exchanges labels"
+    warning = f"{found}{': ' if exchanged else ''}{exchanged}; {ADVICE}"
+    return (replace(verdicts[0], warnings=(*verdicts[0].warnings, warning)), *verdicts[1:])
 
 
 def with_failures(verdicts: tuple[Verdict, ...], material: Material) -> tuple[Verdict, ...]:

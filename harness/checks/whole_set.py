@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness import stats
+from harness.checks.capped import Capped
+from harness.checks.planting import PLANTED, Plant, Units
 from harness.checks.table import Floats, Groups, Table
 from harness.errors import MeasurementError
 from harness.metrics.metric import Statistic
 
 SMALLEST_CLASS_TO_PASS = 10
 SMALLEST_CLASS_TO_TRUST = 30
-PLANTED = 3
-"""Examples turned into failures of the candidate before a PASS is believed: what has not happened in n examples may still
-happen in 3 of n (the rule of three, one-sided 5 %), and a bootstrap of unchanged examples does not know that."""
-
 FEWEST_WITHOUT_PLANTING = 300
-"""Examples a PASS needs where the metric has no worst answer that could be planted."""
+"""Examples (of the smallest class, or clusters) a PASS needs where no planted failure moves the metric, so that planting proves nothing."""
+
+NO_WORST_ANSWER = (
+    "one rare total loss could be of any size, and the metric has no worst answer: declare `cap:`, the largest error that counts, "
+    "or the `bounds:` of your own metric, and a PASS becomes possible"
+)
+
+POWER = 0.80
+"""How often a candidate that lost nothing should pass with the examples that are said to be missing."""
 
 RESAMPLES = 2_000
 RESAMPLES_PER_FAMILY_MEMBER = 40
@@ -40,15 +46,17 @@ class StatisticEvaluator:
         relative: bool = False,
         level: float = 0.90,
         seed: int = 0,
-        plant: Callable[[NDArray[np.int64]], Statistic] | None = None,
+        plant: Plant | None = None,
         classes: NDArray[np.int64] | None = None,
+        capped: Capped | None = None,
     ) -> None:
-        """`plant(rows)` is the candidate's statistic if it had failed on these rows; `MeasurementError` when that has no value.
+        """`plant` gives the candidate's examples failed twins. `classes` (n,) are the true classes of tasks that have them.
 
-        `classes` (n,) are the true classes of tasks that have them.
+        `capped` is what the metric has cut off and so nothing is known of.
         """
         self.plant = plant
         self.classes = classes
+        self.capped = capped
         self.original = original
         self.candidate = candidate
         self.sign = 1.0 if direction == "higher" else -1.0
@@ -69,6 +77,9 @@ class StatisticEvaluator:
             rows = groups.rows(group)
             n[group] = len(rows)
             columns["margin"][group] = margins[group]
+            if few := self._few_clusters(rows):
+                why_not[group] = few
+                continue
             why_not[group], may_pass[group], notes[group] = self._class_sizes(rows)
             everything = len(rows) == len(groups.codes)
             if everything and why_not[group] and may_pass[group]:
@@ -86,11 +97,13 @@ class StatisticEvaluator:
             for name, value in found.items():
                 columns[name][group] = value
         nothing = np.full(groups.count, np.nan)
+        self._hide(groups, may_pass, why_not, notes)
         provable = estimable & may_pass & (columns["low"] > -columns["margin"])
         for group, why in self._undone(groups, np.flatnonzero(provable), columns["margin"]).items():
             may_pass[group], why_not[group] = False, why
         return Table(
-            method=f"paired BCa bootstrap, {self.level:.0%} two-sided; a PASS survives {PLANTED} planted failures",
+            method=f"paired BCa bootstrap, {self.level * 100:.3g} % two-sided; "
+            f"a PASS survives {PLANTED} planted failures{self._of_clusters}",
             n=n,
             original_low=nothing,
             original_high=nothing,
@@ -106,7 +119,7 @@ class StatisticEvaluator:
             high=columns["high"],
             margin=columns["margin"],
             needs_more=tuple(
-                _needs_more(float(size), float(low), float(high), float(delta), float(margin)) if ok else None
+                _needs_more(float(size), float(low), float(high), float(delta), float(margin), self.level) if ok else None
                 for size, low, high, delta, margin, ok in zip(
                     n, columns["low"], columns["high"], columns["delta"], columns["margin"], estimable, strict=True
                 )
@@ -116,40 +129,79 @@ class StatisticEvaluator:
         )
 
     def p_worse(self, groups: Groups, group: int, tolerated: float, families: int) -> float:
-        """See `Evaluator.p_worse`, from bootstrap replicates of the difference."""
+        """See `Evaluator.p_worse`, from bootstrap replicates of the difference: what tolerates more has the larger p of both tests."""
         rows = groups.rows(group)
         result = self._replicates(rows, 0.0, max(RESAMPLES, RESAMPLES_PER_FAMILY_MEMBER * families))
-        return max(float(stats.bootstrap_p_harm(result.replicates, -tolerated)), float(stats.bootstrap_p_harm(result.replicates, 0.0)))
+        return float(stats.bootstrap_p_harm(result.replicates, -tolerated))
 
     def losses(self) -> None:
         """Single examples have no loss."""
         return None
 
+    def _hide(self, groups: Groups, may_pass: NDArray[np.bool_], why_not: list[str], notes: list[tuple[str, ...]]) -> None:
+        """Notes what reaches the cap, and takes the PASS from groups of which the cap hides too much."""
+        if self.capped is None:
+            return
+        for group, share in enumerate(self.capped.shares(groups)):
+            notes[group] += (self.capped.note(share),) if share > 0 else ()
+            if (why := self.capped.hidden(share)) and not why_not[group]:
+                may_pass[group], why_not[group] = False, why
+
     def _undone(self, groups: Groups, passing: NDArray[np.int64], margins: Floats) -> dict[int, str]:
-        """Groups whose PASS would not survive `PLANTED` failures among the examples of their smallest class, with the reason."""
+        """Groups whose PASS would not survive `PLANTED` failures where they hurt most, with the reason."""
         if self.plant is None or not len(passing):
             return {}
-        chosen = {int(group): self._most_harmful(groups.rows(int(group))) for group in passing}
+        units = {int(group): self._units(groups.rows(int(group))) for group in passing}
         try:
-            planted = self.plant(np.concatenate(list(chosen.values())))
+            planted = self.plant(np.concatenate([found.twins for found in units.values()]))
         except MeasurementError:
-            few = {group for group in chosen if len(groups.rows(group)) < FEWEST_WITHOUT_PLANTING}
-            return dict.fromkeys(few, f"{FEWEST_WITHOUT_PLANTING} examples are needed to pass by a metric without a worst answer")
-        undone = {}
-        for group in chosen:
-            rows, ones = groups.rows(group), np.ones((1, len(groups.rows(group))))
-            original, candidate = float(self.original.values(rows, ones)[0]), float(planted.values(rows, ones)[0])
-            if not self.sign * (candidate - original) > -margins[group]:
-                undone[group] = f"{PLANTED} more failures would undo the proof: more examples are needed"
+            return dict.fromkeys(units, NO_WORST_ANSWER)
+        first, undone = len(groups.codes), {}
+        for group, found in units.items():
+            if why := self._why_undone(groups.rows(group), found.worst(planted, first, self.sign), float(margins[group])):
+                undone[group] = why
+            first += len(found.twins)
         return undone
 
-    def _most_harmful(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """A few rows of the smallest class, where one example weighs most; any rows where there are no classes."""
-        if self.classes is None:
-            return rows[:PLANTED]
-        found, counts = np.unique(self.classes[rows], return_counts=True)
-        smallest: NDArray[np.int64] = rows[self.classes[rows] == found[np.argmin(counts)]][:PLANTED]
-        return smallest
+    def _why_undone(self, rows: NDArray[np.int64], planted: Floats, margin: float) -> str:
+        """Why planted failures, with which the candidate's values are (v,) `planted`, undo the PASS of a group; "" when they do not."""
+        original = float(self.original.values(rows, np.ones((1, len(rows))))[0])
+        if not (self.sign * (planted - original) > -margin).all():
+            what = "clusters" if self.clusters is not None else "examples"
+            return f"{PLANTED} more failures{self._of_clusters} would undo the proof: more {what} are needed"
+        size, what = self._smallest(rows)
+        if len(planted) or size >= FEWEST_WITHOUT_PLANTING:
+            return ""
+        return f"no further failure would move the metric, so it proves little: {FEWEST_WITHOUT_PLANTING} {what} are needed, not {size}"
+
+    def _units(self, rows: NDArray[np.int64]) -> Units:
+        """What may fail in a group: clusters, or examples by class."""
+        chosen, counts, clusters = self._cells(rows)
+        if clusters is not None:
+            return Units.clusters(chosen, clusters)
+        classes = np.zeros(len(chosen), dtype=np.int64) if self.classes is None else self.classes[chosen]
+        return Units.examples(chosen, counts, classes)
+
+    def _smallest(self, rows: NDArray[np.int64]) -> tuple[int, str]:
+        """What limits the evidence of a group: its clusters, its smallest class, or its examples."""
+        if self.clusters is not None:
+            return len(np.unique(self.clusters[rows])), "clusters"
+        counts = self.original.class_counts(rows)
+        return (len(rows), "examples") if counts is None else (int(counts[counts > 0].min()), "examples of every class")
+
+    @property
+    def _of_clusters(self) -> str:
+        return " of whole clusters" if self.clusters is not None else ""
+
+    def _few_clusters(self, rows: NDArray[np.int64]) -> str:
+        """Why nothing is said of a group, "" when it has clusters enough or none are declared."""
+        if self.clusters is None or not len(rows):
+            return ""
+        try:
+            stats.cluster_summary(np.unique(self.clusters[rows], return_inverse=True)[1], np.zeros(len(rows)))
+        except MeasurementError as error:
+            return str(error)
+        return ""
 
     def _class_sizes(self, rows: NDArray[np.int64]) -> tuple[str, bool, tuple[str, ...]]:
         """(why it cannot be judged or passed, whether it may pass, notes)."""
@@ -232,13 +284,12 @@ class AurocEvaluator(StatisticEvaluator):
             if self._delong(groups.rows(int(group))).planted.low <= -table.margin[group]:
                 may_pass[group] = False
                 why_not[group] = "one more badly ranked example of the smaller class would undo the proof: more of that class are needed"
-        method = f"paired DeLong with t, {self.level:.0%} two-sided; a PASS survives one planted worst case"
+        method = f"paired DeLong with t, {self.level * 100:.3g} % two-sided; a PASS survives one planted worst case"
         return replace(table, method=method, may_pass=may_pass, why_not=tuple(why_not))
 
     def p_worse(self, groups: Groups, group: int, tolerated: float, families: int) -> float:
-        """See `Evaluator.p_worse`, both keys with DeLong's t."""
-        found = self._delong(groups.rows(group))
-        return max(found.p_harm(-tolerated), found.p_harm(0.0))
+        """See `Evaluator.p_worse`, with DeLong's t: what tolerates more has the larger p of both tests."""
+        return self._delong(groups.rows(group)).p_harm(-tolerated)
 
     def _delong(self, rows: NDArray[np.int64]) -> stats.PairedAuroc:
         return stats.delong(self.scores[0][rows], self.scores[1][rows], self.positive[rows], level=self.level)
@@ -255,10 +306,11 @@ class AurocEvaluator(StatisticEvaluator):
         }
 
 
-def _needs_more(n: float, low: float, high: float, delta: float, margin: float) -> int | None:
+def _needs_more(n: float, low: float, high: float, delta: float, margin: float, level: float) -> int | None:
     """Examples still missing if there is truly no drop: the interval shrinks with √n and 0 must end up inside the margin at 80 % power."""
     if delta <= -margin or margin <= 0:
         return None
     half_width = (high - low) / 2
-    factor = (half_width * (1 + 0.842 / 1.645) / margin) ** 2
+    normal = NormalDist()
+    factor = (half_width * (1 + normal.inv_cdf(POWER) / normal.inv_cdf((1 + level) / 2)) / margin) ** 2
     return int(np.ceil(n * factor - n)) if factor > 1 else None

@@ -12,13 +12,14 @@ from harness.api import accept, judge
 from harness.arrays.baseline import Acceptance, Baseline
 from harness.cli.console import draw, near, plain_table, say
 from harness.cli.finding import candidates_in, find_suite
+from harness.cli.moves import Moves, moves
 from harness.cli.progress import progress_for
 from harness.cli.reporting import result_of
 from harness.cli.units import Units
+from harness.core.numbers import plural
 from harness.core.run import SuiteRecord
 from harness.core.suite import Suite
 from harness.core.units import format_bytes
-from harness.core.verdict import Verdict
 from harness.errors import BaselineError, UsageError
 from harness.report import read_report
 from harness.store.baselines import LARGEST_OUTCOMES, FileBaselines
@@ -77,12 +78,7 @@ def diff_suite(wanted: str, candidates: Sequence[str], folder: Path | None, *, s
     for baseline in found:
         say(f"{suite.name}/{baseline.candidate}: accepted {baseline.accepted.when} by {baseline.accepted.who} → {now}")
         verdicts = {v.item_name: v for v in record.verdicts if v.candidate == baseline.candidate}
-        rows = _moves(baseline.accepted, verdicts, Units(suite))
-        if not rows:
-            say("  nothing to compare: neither has a drop\n")
-            continue
-        draw(plain_table(_DIFF, rows))
-        say()
+        _tell_moves(moves(baseline.accepted, verdicts, partial=record.partial), Units(suite))
 
 
 def default_person() -> str:
@@ -120,22 +116,21 @@ def _now(suite: Suite, candidates: Sequence[str], folder: Path | None, *, stored
     return judge(suite, candidates=candidates), "stored evidence"
 
 
-def _moves(accepted: Acceptance, verdicts: dict[str, Verdict], unit: Units) -> list[tuple[str, ...]]:
-    found = []
-    for name in dict.fromkeys((*accepted.outcomes, *accepted.drops, *verdicts)):
-        before, verdict = accepted.drops.get(name), verdicts.get(name)
-        after = verdict.comparison.drop.value if verdict is not None and verdict.comparison is not None else None
-        outcome = "gone" if verdict is None else str(verdict.outcome)
-        if before is None and after is None and accepted.outcomes.get(name) == outcome:
-            continue
-        change = None if before is None or after is None else after - before
-        found.append((name, before, after, change, accepted.outcomes.get(name, "new"), outcome))
-    # What cannot be compared comes first: something appeared or vanished.
-    found.sort(key=lambda row: (row[3] is not None, -abs(row[3] or 0.0)))
-    return [
-        (name, unit(name, before), unit(name, after), unit(name, change, sign=True), old, new)
-        for name, before, after, change, old, new in found
-    ]
+def _tell_moves(found: Moves, unit: Units) -> None:
+    """What moved, in a table; the rest in a line."""
+    if found.moved:
+        rows = [
+            (m.item, unit(m.item, m.before), unit(m.item, m.after), unit(m.item, m.change, sign=True), m.accepted, m.now)
+            for m in found.moved
+        ]
+        draw(plain_table(_DIFF, rows))
+    if found.still:
+        say(f"  {plural(found.still, 'other item')} did not move" if found.moved else f"  nothing moved, in {plural(found.still, 'item')}")
+    if found.unseen:
+        say(f"  not in the latest run, which was partial: {plural(found.unseen, 'item')}")
+    if not (found.moved or found.still or found.unseen):
+        say("  nothing to compare: neither has a drop")
+    say()
 
 
 def _about(acceptance: Acceptance) -> str:

@@ -109,7 +109,8 @@ def _task(session: Session, model: ModelSpec, data: str, condition: str, rows: i
     there = 0
     if not model.steps:
         try:
-            there = stored.get((session.gatherer.fingerprint(model), session.dataset(data).fingerprint, condition), 0)
+            key = session.gatherer.key(model, session.dataset(data), condition)
+            there = stored.get((key.model, key.data, condition), 0)
         except HarnessError:
             there = 0  # A model file that is missing is said by the run, as a verdict.
     return Task(model.name, data, condition, rows, min(there, rows))

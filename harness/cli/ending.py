@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import typer
 
-from harness.errors import HarnessError, SuiteError
+from harness.errors import HarnessError, SuiteError, system_sentence
 
 WRONG = 2
 """Exit status when the command line, a suite or a measurement is wrong."""
@@ -26,6 +26,10 @@ def ending() -> Iterator[None]:
         _leave(sentence_of(error), WRONG)
     except (KeyboardInterrupt, typer.Abort):
         interrupted()
+    except BrokenPipeError:
+        raise  # Whoever read our output has gone: there is nobody to tell.
+    except OSError as error:
+        _leave(f"harness: {system_sentence(error)}", WRONG)
     except Exception as error:
         # Errors of the command line itself: the parser has classes of its own, and they know their status.
         status = getattr(error, "exit_code", None)

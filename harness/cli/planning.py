@@ -10,25 +10,28 @@ from pathlib import Path
 from typing import Any
 
 from harness import wiring
+from harness.api import faults_of
 from harness.cli.console import draw, plain_table, say, tell
 from harness.cli.cost import Cost, cost_of
 from harness.cli.ending import sentence_of
 from harness.cli.finding import candidates_in, find_suites
+from harness.core.numbers import percent, plural
 from harness.core.suite import Suite
 from harness.engine.items import Item
 from harness.engine.latency_planning import provable_latency
-from harness.engine.planning import underpowered
+from harness.engine.planning import not_counted, underpowered
 from harness.engine.tools import Options
-from harness.errors import HarnessError
+from harness.errors import HarnessError, system_sentence
 
-_COLUMNS = ("check", "judged", ">examples", ">margin", ">power", ">provable", ">detectable", ">needs")
+_COLUMNS = ("check", "judged", ">examples", ">margin", ">power", ">provable", ">detectable", ">needs in all")
 
 
 @dataclass(frozen=True)
 class Plan:
     """What is known of one suite before it runs. `skipped` is why it cannot run here; then there is nothing else.
 
-    `errors` are the models whose files are not there; `speed` says what margins on latency can be proved.
+    `errors` are what is wrong with its files and columns; without its data there is nothing but them. `speed` says what
+    margins on latency can be proved.
     """
 
     suite: Suite
@@ -41,11 +44,11 @@ class Plan:
     @property
     def notes(self) -> list[str]:
         """What the data and the rounds cannot prove, or can."""
-        return [*underpowered(self.items), *self.speed]
+        return [*underpowered(self.items), *not_counted(self.items), *self.speed]
 
 
 def plan_suites(paths: Sequence[Path], candidates: Sequence[str], *, every_segment: bool, as_json: bool) -> int:
-    """Print the plans; the exit status, 2 when a suite is wrong or a model file is missing."""
+    """Print the plans; the exit status, 2 when a suite, a file of it or a column is wrong."""
     found = find_suites(paths)
     chosen = candidates_in(found.suites, candidates) if found.suites else {}
     plans = [_plan(suite, chosen[suite.name]) for suite in found.suites if suite.name in chosen]
@@ -65,23 +68,15 @@ def _plan(suite: Suite, candidates: tuple[str, ...]) -> Plan:
         return Plan(suite, skipped=reason)
     project = wiring.find_project(suite.path, Path.cwd())
     session = wiring.session(suite, project, Options(gather=False))
-    items = session.items(candidates)
+    faults = faults_of(session, candidates)
+    try:
+        items, cost = session.items(candidates), cost_of(session, candidates, project.cache)
+    except (HarnessError, OSError) as error:
+        sentence = system_sentence(error) if isinstance(error, OSError) else str(error)
+        return Plan(suite, errors=tuple(dict.fromkeys((*faults, sentence))))
     # What can be proved does not depend on the candidate: each question is shown once.
     questions = {(item.check, item.segment.label if item.segment else ""): item for item in items}
-    cost, speed = cost_of(session, candidates, project.cache), tuple(provable_latency(session))
-    return Plan(suite, tuple(questions.values()), cost, errors=_missing_files(suite, candidates), speed=speed)
-
-
-def _missing_files(suite: Suite, candidates: Sequence[str]) -> tuple[str, ...]:
-    """What a run would say of model files that are missing or empty; candidates that are made have none yet."""
-    models = [suite.original, *(model for model in suite.candidates if model.name in candidates and not model.steps)]
-    found = []
-    for model in models:
-        try:
-            wiring.registers().models.get(model.kind).implementation.files(model.parameters, suite.root)
-        except HarnessError as error:
-            found.append(f"{model.name}: {error}")
-    return tuple(found)
+    return Plan(suite, tuple(questions.values()), cost, errors=faults, speed=tuple(provable_latency(session)))
 
 
 def _show(plan: Plan, *, every_segment: bool) -> None:
@@ -90,9 +85,14 @@ def _show(plan: Plan, *, every_segment: bool) -> None:
         say(f"suite {suite.name} SKIPPED: {plan.skipped}\n")
         return
     rows = [row for spec in suite.checks for row in _rows([item for item in plan.items if item.check == spec.name], every_segment)]
-    draw(plain_table(_COLUMNS, rows, f"suite {suite.name}"))
+    if rows:
+        draw(plain_table(_COLUMNS, rows, f"suite {suite.name}"))
+    else:
+        say(f"suite {suite.name}")
     for line in plan.notes:
         say(f"note: {line.partition(': ')[2]}")
+    for line in _assumptions(plan.items):
+        say(f"note: {line}")
     if plan.cost is not None:
         for line in plan.cost.lines():
             say(f"cost: {line}")
@@ -105,7 +105,7 @@ def _rows(items: list[Item], every_segment: bool) -> list[tuple[str, ...]]:
     """The whole, then every segment, or one row per segmentation."""
     wholes = [item for item in items if item.segment is None]
     segments = [item for item in items if item.segment is not None]
-    rows = [_row("the whole", [item]) for item in wholes]
+    rows = [_row("the whole" + ("" if item.clusters is None else f", in {item.clusters:,} clusters"), [item]) for item in wholes]
     if every_segment:
         rows += [_row(item.segment.label + (" (critical)" if item.critical else ""), [item]) for item in segments if item.segment]
     else:
@@ -113,24 +113,36 @@ def _rows(items: list[Item], every_segment: bool) -> list[tuple[str, ...]]:
         for item in segments:
             if item.segment is not None:
                 groups.setdefault(item.segment.segmentation, []).append(item)
-        rows += [_row(f"{name}: {len(members):,} segments", members) for name, members in groups.items()]
+        rows += [_row(f"{name}: {plural(len(members), 'segment')}", members) for name, members in groups.items()]
     return rows
 
 
 def _row(what: str, items: list[Item]) -> tuple[str, ...]:
     notes = [item.power for item in items if item.power is not None]
     hopeless = sum(not note.can_pass for note in notes)
-    missing = [max(note.needed - note.n, 0) for note in notes if note.needed is not None]
     return (
         items[0].check,
-        what + (f", {hopeless:,} can never pass" if hopeless and len(items) > 1 else ", can never pass" if hopeless else ""),
+        what + (f", {hopeless:,} need a gain" if hopeless and len(items) > 1 else ", needs a gain" if hopeless else ""),
         _span([item.size for item in items], "{:,}"),
-        _span([note.margin for note in notes], "{:.2f}pp", 100),
+        _span([note.margin for note in notes], "{:.4g}pp", 100),
         _span([note.power for note in notes], "{:.0f} %", 100),
         _span([_up(note.provable) for note in notes], "{:.1f}pp", 100),
         _span([note.detectable for note in notes], "{:.1f}pp", 100),
-        _span(missing, "{:,}"),
+        _span([note.needed for note in notes], "{:,}"),
     )
+
+
+def _assumptions(items: Sequence[Item]) -> list[str]:
+    """What the table's numbers hold for, a line per share of flips."""
+    checks: dict[float, dict[str, None]] = {}
+    for item in items:
+        if item.power is not None and item.power.assumed_flip_rate is not None:
+            checks.setdefault(item.power.assumed_flip_rate, {})[item.check] = None
+    return [
+        f"{', '.join(names)}: for a candidate that loses nothing and changes {percent(rate, 0 if rate >= 0.1 else 1).replace('.0 ', ' ')} "
+        "of the answers, as many to right as to wrong; a run that finds other flips names another number"
+        for rate, names in checks.items()
+    ]
 
 
 def _span(values: Sequence[float | None], form: str, factor: int = 1) -> str:
@@ -177,6 +189,7 @@ def _item(item: Item) -> dict[str, Any]:
         "segment": item.segment.as_mapping() if item.segment else None,
         "critical": item.critical,
         "n": item.size,
+        "clusters": item.clusters,
         **facts,
         "missing": None if note is None or note.needed is None else max(note.needed - note.n, 0),
     }

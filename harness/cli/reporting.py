@@ -10,7 +10,7 @@ from harness.cli.console import near, say
 from harness.cli.finding import DEFAULT, find_suite, find_suites
 from harness.errors import StoreError
 from harness.report import headline, read_report, write_reports
-from harness.report.files import suite_folder
+from harness.report.files import PARTIAL, report_folder
 
 RESULT = "result.json"
 
@@ -25,15 +25,17 @@ def render_again(wanted: Sequence[str], folder: Path | None, *, only_path: bool)
                 page = _write(result)
             say(str(page))
             continue
-        say(f"{stored.record.suite}: {headline(stored.record)} (run of {stored.run.started})")
+        partial = "partial run" if stored.record.partial else "run"
+        say(f"{stored.record.suite}: {headline(stored.record)} ({partial} of {stored.run.started})")
         say(f"report: {near(_write(result))}")
 
 
 def _write(result: Path) -> Path:
     """The page of a result, written where `result.json` stands; the history is not told twice."""
     stored = read_report(result)
-    folder = result.parent.parent
-    target = folder if suite_folder(folder, stored.record.suite) == result.parent else result.parent
+    record = stored.record
+    above = (folder for folder in result.parents if report_folder(folder, record.suite, partial=record.partial) == result.parent)
+    target = next(above, result.parent)
     paths = write_reports(stored.run, target, {stored.record.suite: stored.extras}, remember=False)
     return next(path for path in paths if path.name == "index.html")
 
@@ -46,7 +48,8 @@ def _results(wanted: Sequence[str], folder: Path | None) -> list[Path]:
 
 def _all(folder: Path | None) -> list[Path]:
     if folder is not None or not DEFAULT.is_dir():
-        found = sorted((folder or Path("reports")).glob(f"*/{RESULT}"))
+        reports = folder or Path("reports")
+        found = sorted((*reports.glob(f"*/{RESULT}"), *reports.glob(f"*/{PARTIAL}/{RESULT}")))
     else:
         found = [path for suite in find_suites(()).suites if (path := result_of(suite.name, suite.path, None)).is_file()]
     if not found:
@@ -64,5 +67,7 @@ def latest_result(suite: str, folder: Path | None) -> Path:
 
 
 def result_of(name: str, path: Path, folder: Path | None) -> Path:
-    """Where a suite's result stands."""
-    return suite_folder(folder or wiring.find_project(path, Path.cwd()).reports, name) / RESULT
+    """Where a suite's result stands: that of the last full run; before there was one, that of the last partial run."""
+    reports = folder or wiring.find_project(path, Path.cwd()).reports
+    full, partial = (report_folder(reports, name, partial=partial) / RESULT for partial in (False, True))
+    return partial if partial.is_file() and not full.is_file() else full

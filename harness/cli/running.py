@@ -15,13 +15,16 @@ from harness.cli.ending import sentence_of
 from harness.cli.finding import Found, candidates_in, find_suites
 from harness.cli.progress import progress_for
 from harness.cli.status import blocks, status_of
+from harness.core.numbers import plural
 from harness.core.run import RunRecord, SuiteRecord
 from harness.core.suite import Suite
 from harness.engine.session import Session
 from harness.engine.tools import Options
 from harness.errors import HarnessError
 from harness.report import failure_block, suite_text
+from harness.report.causes import by_cause
 from harness.report.standing import worst_first
+from harness.report.text import one_line
 
 _BLOCKS = 10
 """Verdicts of a suite that are explained in the terminal, worst first."""
@@ -95,11 +98,15 @@ def _show(judged: Judged, request: Request) -> None:
     if not request.quiet:
         say(suite_text(record, width=width(), colour=colourful()))
     blocking = [verdict for verdict in worst_first(record.verdicts) if blocks(verdict, strict=request.strict)]
-    for verdict in blocking[:_BLOCKS]:
+    causes = by_cause(blocking)
+    for cause in causes[:_BLOCKS]:
         say()
-        say(failure_block(verdict))
-    if len(blocking) > _BLOCKS:
-        say(f"\n{len(blocking) - _BLOCKS:,} more verdicts block; the report shows them all")
+        say(failure_block(cause[0]))
+        if len(cause) > 1:
+            say(f"  the same holds for {plural(len(cause) - 1, 'other item')} of {one_line(cause[0].candidate, 80)}")
+    left = sum(len(cause) for cause in causes[_BLOCKS:])
+    if left:
+        say(f"\n{plural(left, 'more verdict')} block; the report shows them all")
     for warning in record.warnings:
         tell(f"warning: {record.suite}: {warning}")
     say()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from harness.core.numbers import signed
 from harness.core.suite import Suite
 from harness.core.units import Change
 
@@ -22,4 +23,5 @@ class Units:
         check = item.partition("::")[2].partition("[")[0]
         plus = "+" if sign else ""
         # Adding nothing makes a negative zero an ordinary one.
-        return f"{round(value * 100, 2) + 0.0:{plus}.2f}pp" if check in self._points else f"{value + 0.0:{plus}.4g}"
+        text = f"{round(value * 100, 2) + 0.0:{plus}.2f}pp" if check in self._points else f"{value + 0.0:{plus}.4g}"
+        return signed(text)

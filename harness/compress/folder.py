@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +37,18 @@ def made_folder(folder: Path, build: Callable[[Path], Record]) -> Record:
 
 
 def intact(folder: Path) -> Record | None:
-    """The record of a folder whose files are all there and unchanged, else None."""
+    """The record of a folder whose files are all there and unchanged, else None. Notes that it was used, for `harness clean`."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         files = record["files"]
         same = all(file_hash(folder / name) == facts["sha256"] for name, facts in files.items())
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return record if same and isinstance(record, dict) else None
+    if not same or not isinstance(record, dict):
+        return None
+    with suppress(OSError):  # where nothing may be written, nothing is cleaned up either
+        os.utime(folder / RECORD)
+    return record
 
 
 def file_hash(path: Path) -> str:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable
@@ -71,12 +72,24 @@ def write(model: ModelProto, path: Path) -> None:
     """Write it, deterministically; weights go to `<name>.data` beside it when one file cannot hold them."""
     import onnx
 
-    if model.ByteSize() > LARGEST_FILE:
+    if too_large(model):
         onnx.save(model, str(path), save_as_external_data=True, location=f"{path.name}.data", size_threshold=1024)
         # Saving leaves but a reference to the file in the model at hand.
         onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
     else:
         path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def too_large(model: ModelProto) -> bool:
+    """Whether one file cannot hold the model, by its weights; protobuf's own `ByteSize` takes as long as writing it."""
+    from onnx import helper
+
+    size = sum(math.prod(tensor.dims) * _item_size(helper, tensor.data_type) for tensor in model.graph.initializer)
+    return bool(size > LARGEST_FILE)
+
+
+def _item_size(helper: Any, kind: int) -> float:
+    return float(np.dtype(helper.tensor_dtype_to_np_dtype(kind)).itemsize)
 
 
 def tidy(model: ModelProto) -> ModelProto:
@@ -150,8 +163,9 @@ def refuse_not_finite(model: ModelProto, step: str) -> None:
     """`ModelError` that names the first weight holding NaN or Inf: no technique can keep what is not there."""
     tensors = initializers(model)
     for weight in weights(model):
-        bad = int(np.count_nonzero(~np.isfinite(array_of(tensors[weight.name]).astype(np.float64))))
-        if bad:
+        finite = np.isfinite(array_of(tensors[weight.name]))
+        if not finite.all():
+            bad = int(np.count_nonzero(~finite))
             raise ModelError(f"{step}: weight {weight.name!r} holds {bad} value(s) that are NaN or infinite; repair the original first")
 
 

@@ -45,11 +45,39 @@ def prepared(model: ModelProto, scratch: Path) -> ModelProto:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(after)
     options.log_severity_level = 4
-    if model.ByteSize() > graph.LARGEST_FILE:
+    if graph.too_large(model):
         options.add_session_config_entry("session.optimized_model_external_initializers_file_name", f"{after.name}.data")
     with quiet("prepare"):
         onnxruntime.InferenceSession(str(before), options, providers=["CPUExecutionProvider"])
-    return graph.tidy(graph.read(after))
+    ready = graph.tidy(graph.read(after))
+    ready.graph.value_info.extend(_foreign_types(ready, scratch))
+    return ready
+
+
+def _foreign_types(model: ModelProto, scratch: Path) -> list[Any]:
+    """Types, without shapes, of what operators outside ONNX's own set give, such as those of scikit-learn (`ai.onnx.ml`).
+
+    ONNX's shape inference, on which the quantizer relies, knows nothing of them, and the quantizer then fails or leaves
+    out the layers behind them. ONNX Runtime knows the types of its outputs, whatever operator gives them.
+    """
+    import onnxruntime
+    from onnx import TensorProto, ValueInfoProto, helper
+
+    inner = {name for node in model.graph.node if node.domain not in ("", "ai.onnx") for name in node.output if name}
+    names = sorted(inner - {entry.name for entry in model.graph.output})
+    if not names:
+        return []
+    asking, path = type(model).FromString(model.SerializeToString()), scratch / "types.onnx"
+    asking.graph.output.extend(ValueInfoProto(name=name) for name in names)
+    graph.write(asking, path)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    with quiet("look at the types of"):
+        outputs = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]).get_outputs()
+    kinds = {"tensor(float)": TensorProto.FLOAT, "tensor(double)": TensorProto.DOUBLE, "tensor(float16)": TensorProto.FLOAT16}
+    found = {output.name: kinds[output.type] for output in outputs if output.type in kinds}
+    return [helper.make_tensor_value_info(name, found[name], None) for name in names if name in found]
 
 
 def give_own_factors(model: ModelProto) -> list[str]:
@@ -99,7 +127,7 @@ def quantize_dynamic(model: ModelProto, parameters: QuantizeParameters, excluded
             per_channel=parameters.per == "channel",
             weight_type=QuantType.QInt8 if parameters.weights == "s8" else QuantType.QUInt8,
             nodes_to_exclude=sorted(excluded | renamed),
-            use_external_data_format=model.ByteSize() > graph.LARGEST_FILE,
+            use_external_data_format=graph.too_large(model),
         )
     return graph.tidy(graph.read(target))
 
@@ -123,7 +151,7 @@ def quantize_static(model: ModelProto, parameters: QuantizeParameters, excluded:
             weight_type=types[parameters.weights],
             calibrate_method=getattr(CalibrationMethod, _METHODS[parameters.method or "minmax"]),
             nodes_to_exclude=sorted(excluded),
-            use_external_data_format=model.ByteSize() > graph.LARGEST_FILE,
+            use_external_data_format=graph.too_large(model),
             calibration_cache_path=str(ranges),
         )
     return graph.tidy(graph.read(target))
@@ -189,35 +217,37 @@ def with_facts(layers: Sequence[Layer], before: ModelProto, after: ModelProto) -
         for node in after.graph.node
         if node.op_type == "DequantizeLinear"
     }
-    measured = []
-    for layer in layers:
-        if not layer.done:
-            measured.append(layer)
-            continue
-        original = graph.array_of(originals[layer.name])
-        stored = graph.array_of(found[f"{layer.name}_quantized"])
-        value = _decoded(layer.name, stored, found, axes.get(f"{layer.name}_quantized", stored.ndim - 1))
-        bits = 8.0 * stored.itemsize
-        fitting = None if value is None else _as_before(value, original, before, layer.name)
-        measured.append(replace(layer, facts={"bits": bits} if fitting is None else facts.found(original, fitting, bits)))
-    return measured
+    turned = {weight.name for weight in graph.weights(before) if any(use.op == "Gemm" and use.transposed for use in weight.uses)}
+    return [_with_facts(layer, originals, found, axes, layer.name in turned) if layer.done else layer for layer in layers]
 
 
-def _decoded(name: str, stored: NDArray[Any], found: dict[str, Any], axis: int) -> NDArray[np.float64] | None:
+def _with_facts(layer: Layer, originals: dict[str, Any], found: dict[str, Any], axes: dict[str, int], turned: bool) -> Layer:
+    original = graph.array_of(originals[layer.name])
+    stored = graph.array_of(found[f"{layer.name}_quantized"])
+    value = _decoded(layer.name, stored, found, axes.get(f"{layer.name}_quantized", stored.ndim - 1))
+    bits = 8.0 * stored.itemsize
+    fitting = None if value is None else _as_before(value, original, turned)
+    return replace(layer, facts={"bits": bits} if fitting is None else facts.found(original, fitting, bits))
+
+
+def _decoded(name: str, stored: NDArray[Any], found: dict[str, Any], axis: int) -> NDArray[np.float32] | None:
     """(level - zero point) · scale; None where the scales follow no single axis."""
     tensors = [next((found[key] for key in (f"{name}_{what}", f"{name}_quantized_{what}") if key in found), None) for what in _DECODING]
-    scale, zero = (np.zeros(1) if tensor is None else graph.array_of(tensor).astype(np.float64).reshape(-1) for tensor in tensors)
+    scale, zero = (np.zeros(1) if tensor is None else graph.array_of(tensor).astype(np.float32).reshape(-1) for tensor in tensors)
+    levels = stored.astype(np.float32)
     if max(scale.size, zero.size) == 1:
-        return np.asarray((stored.astype(np.float64) - zero) * scale)
+        return np.asarray((levels - zero) * scale)
     if stored.shape[axis] != scale.size:
         return None
     shape = [-1 if place == axis else 1 for place in range(stored.ndim)]
-    return np.asarray((stored.astype(np.float64) - zero.reshape(shape if zero.size > 1 else ())) * scale.reshape(shape))
+    if zero.any():
+        levels -= zero.reshape(shape if zero.size > 1 else ())
+    levels *= scale.reshape(shape)
+    return levels
 
 
-def _as_before(value: NDArray[np.float64], original: NDArray[Any], before: ModelProto, name: str) -> NDArray[np.float64] | None:
-    """The decoded weight as it stood before: the dynamic quantizer turns each Gemm into a MatMul, whose weight it transposes."""
-    turned = any(use.op == "Gemm" and use.transposed for weight in graph.weights(before) if weight.name == name for use in weight.uses)
+def _as_before(value: NDArray[np.float32], original: NDArray[Any], turned: bool) -> NDArray[np.float32] | None:
+    """The decoded weight as it stood before: the dynamic quantizer makes a MatMul of each Gemm, and transposes its weight."""
     if turned and value.ndim == 2 and value.T.shape == original.shape:
         nearer = value.shape != original.shape or np.square(value.T - original).sum() < np.square(value - original).sum()
         value = value.T if nearer else value

@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import re
+import textwrap
 import warnings
 from collections.abc import Iterator
 
-from harness.compress.graph import first_line
 from harness.errors import HarnessError, ModelError
+
+LONGEST_QUOTE = 300
+"""Characters of what a library says that are quoted."""
 
 
 @contextlib.contextmanager
@@ -24,10 +28,16 @@ def quiet(what: str) -> Iterator[None]:
     except HarnessError:
         raise
     except Exception as error:
-        said = f"{type(error).__name__}: {first_line(error)}"
-        raise ModelError(f"ONNX Runtime's quantizer could not {what} the model: {said}") from error
+        raise ModelError(f"ONNX Runtime's quantizer could not {what} the model: {type(error).__name__}: {_said(error)}") from error
     finally:
         logging.disable(previous)
         # One of its modules sets up the root logger when it is imported.
         logging.root.handlers[:] = handlers
         logging.root.setLevel(level)
+
+
+def _said(error: BaseException) -> str:
+    """The first line of what the quantizer says, in whole words, without advice to use options that no suite can set."""
+    line = next(iter(str(error).strip().splitlines()), "no message")
+    kept = [sentence for sentence in re.split(r"(?<=\.)\s+", line) if "extra_options" not in sentence]
+    return textwrap.shorten(" ".join(kept) or line, LONGEST_QUOTE, placeholder=" …")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from harness.compress.factorize import FactorizeParameters
+from harness.compress.factorize_parameters import FactorizeParameters
 from harness.errors import MissingDependencyError, ModelError
 
 State = Mapping[str, torch.Tensor]

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from harness.compress.distill import DistillParameters, StudentParameters
+from harness.compress.distill_parameters import DistillParameters, StudentParameters
 from harness.compress.network import Network
-from harness.compress.prune import PruneStage
+from harness.compress.prune_parameters import PruneStage
 from harness.compress.torch_losses import answer_loss, log_probabilities
 from harness.compress.torch_prune_blocks import prune_blocks
 from harness.compress.torch_prune_channels import prune_channels

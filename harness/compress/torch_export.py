@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from harness.compress import graph
-from harness.compress.export import TOLERANCE
+from harness.compress.export_parameters import TOLERANCE
 from harness.compress.network import Network
 from harness.compress.runtime import session
 from harness.compress.torch_call import OneAnswer, by_name, tensor_of

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from harness.compress.factorize import FactorizeParameters
+from harness.compress.factorize_parameters import FactorizeParameters
 from harness.compress.network import Network
 from harness.compress.torch_decompose import Parts, cp_parts, linear_parts, tucker_parts
 from harness.compress.torch_layers import CONVOLUTIONS, Weighty, layers, left_alone, refuse_not_finite, unknown_layer

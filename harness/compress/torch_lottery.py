@@ -8,9 +8,9 @@ from dataclasses import replace
 import torch
 
 from harness.catalogue.entrypoints import load_function
-from harness.compress.lottery import LotteryRound
+from harness.compress.lottery_parameters import LotteryRound
 from harness.compress.network import Network
-from harness.compress.prune import PruneStage
+from harness.compress.prune_parameters import PruneStage
 from harness.compress.torch_losses import task_loss
 from harness.compress.torch_prune_weights import hold, prune_weights
 from harness.compress.torch_training import Lessons, gather_lessons, train

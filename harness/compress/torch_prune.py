@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.compress.network import Network
-from harness.compress.prune import PruneStage
+from harness.compress.prune_parameters import PruneStage
 from harness.compress.torch_layers import refuse_not_finite
 from harness.compress.torch_losses import task_loss
 from harness.compress.torch_prune_blocks import prune_blocks

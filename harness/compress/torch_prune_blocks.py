@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from harness.compress.network import Network
-from harness.compress.prune import PruneStage
+from harness.compress.prune_parameters import PruneStage
 from harness.compress.torch_layers import unknown_layer
 from harness.errors import ModelError
 from harness.ports.compress import Layer, StepReport

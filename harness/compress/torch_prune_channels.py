@@ -8,7 +8,7 @@ import torch
 
 from harness.compress.edits import dependencies
 from harness.compress.network import Network
-from harness.compress.prune import PruneStage
+from harness.compress.prune_parameters import PruneStage
 from harness.compress.torch_layers import MATRICES, layers
 from harness.compress.torch_prune_weights import gradients
 from harness.errors import ModelError

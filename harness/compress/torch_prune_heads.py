@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from harness.compress.network import Network
-from harness.compress.prune import PruneStage
+from harness.compress.prune_parameters import PruneStage
 from harness.compress.torch_layers import layers
 from harness.errors import ModelError
 from harness.ports.compress import Layer, StepReport

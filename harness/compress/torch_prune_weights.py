@@ -8,7 +8,7 @@ import torch
 from torch.nn.utils import prune as torch_pruning_utils
 
 from harness.compress.network import Network
-from harness.compress.prune import PruneStage
+from harness.compress.prune_parameters import PruneStage
 from harness.compress.torch_layers import MATRICES, layers, left_alone
 from harness.compress.torch_losses import task_loss
 from harness.compress.torch_training import gather_lessons

@@ -37,3 +37,11 @@ class Figure:
     high: float | None = None
     note: str = ""
     quantity: str = ""
+
+    @property
+    def title(self) -> str:
+        """Its name as people write it."""
+        return _TITLES.get(self.name, self.name.replace("_", " "))
+
+
+_TITLES = {"kl": "KL divergence", "kl_p99": "KL divergence p99", "sqnr": "SQNR", "top1_agreement": "top-1 agreement"}

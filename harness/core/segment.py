@@ -59,6 +59,13 @@ class ByBins:
     by: LengthUnit | None = None
     tokenizer: str | None = None
 
+    @property
+    def words(self) -> str:
+        """The rule in words, which are equal exactly when the rules are: `4 quantiles of 'text' by tokens (tokenizer.json)`."""
+        cut = f"{self.quantiles} quantiles" if self.edges is None else f"edges {', '.join(map(repr, self.edges))}"
+        length = f" by {self.by}" if self.by else ""
+        return f"{cut} of {self.column!r}{length}" + (f" ({self.tokenizer})" if self.tokenizer else "")
+
 
 @dataclass(frozen=True)
 class ByPredicate:

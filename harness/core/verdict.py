@@ -27,7 +27,7 @@ class Verdict:
     """Outcome, evidence and one sentence of reason for candidate × check × segment (None: the whole).
 
     `blocks` says whether it fails the run: always for FAIL, INVALID and ERROR, by `on_inconclusive` for INCONCLUSIVE.
-    `suspect` marks a segment whose interval lies outside the margin without being significantly worse than the whole.
+    `suspect` marks a segment whose whole interval lies outside the margin.
     `expected` is the reason given in `expect:` when this verdict was announced there.
     `needs_more` is about how many more examples would settle it, None when that is not the way to settle it.
     """

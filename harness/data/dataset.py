@@ -59,6 +59,11 @@ class ParquetDataset:
         return self._spec.id
 
     @property
+    def target_column(self) -> str | None:
+        """The column of the true answers; None when none is declared."""
+        return self._spec.target
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """All column names."""
         return self._table.columns

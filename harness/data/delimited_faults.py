@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.data.compressed import open_bytes
-from harness.data.naming import SHOWN
+from harness.data.naming import SHOWN, other_delimiter
 from harness.errors import DataError
 
 
@@ -59,6 +59,8 @@ def _ragged(source: Path, delimiter: str, encoding: str) -> str | None:
     if not wrong:
         return None
     shown = "; ".join(f"row {number} (line {line}) has {count}" for number, line, count in wrong[:SHOWN])
+    if len(header) == 1 and (other := other_delimiter(header[0])):
+        return f"the header has 1 field, but {shown}: {other}"
     more = f"; and {len(wrong) - SHOWN:,} more rows" if len(wrong) > SHOWN else ""
     return f"the header has {len(header)} fields, but {shown}{more}; quote fields that hold the delimiter {delimiter!r}"
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import get_args
 
+from harness.core.files import below, is_readable, meant
 from harness.data.arrays import write_npz
 from harness.data.compressed import open_bytes
 from harness.data.delimited import write_delimited
@@ -59,15 +59,13 @@ class FileSource:
             return stream.read(2) != b"\x1f\x8b"
 
     def path(self, parameters: FileParameters, root: Path) -> Path:
-        """The file; `DataError` when there is none."""
-        path = root / parameters.path
-        if path.is_file():
+        """The file; `DataError` when there is none, or it may not be read."""
+        path = below(root, parameters.path)
+        if is_readable(path, DataError):
             return path
         if path.is_dir():
             raise DataError(f"{path} is a folder; name the file in it")
-        near = difflib.get_close_matches(path.name, _names(path.parent), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else "; paths are relative to the suite file"
-        raise DataError(f"there is no file {path}{hint}")
+        raise DataError(f"there is no file {path}; {meant(path)}")
 
 
 def file_format(parameters: FileParameters) -> Format:
@@ -82,10 +80,3 @@ def file_format(parameters: FileParameters) -> Format:
         if form == last:
             return form  # type: ignore[no-any-return]  # get_args gives the literals of Format
     raise DataError(f"the suffix of {parameters.path!r} does not tell its format; add format: with one of {', '.join(get_args(Format))}")
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return [child.name for child in folder.iterdir()]
-    except OSError:
-        return []

@@ -16,7 +16,7 @@ from harness.core.segment import ByBins, Segment, SegmentationSpec
 from harness.core.suite import DataSpec
 from harness.ports.data import DataIndex, SegmentSizes
 
-_LAYOUT = "1"
+_LAYOUT = "2"
 """Changes when the same declarations give other segments."""
 
 
@@ -52,22 +52,22 @@ class IndexFolder:
         path = self._folder / f"{key}.json"
         try:
             stored = json.loads(path.read_bytes())
-            index = DataIndex(int(stored["rows"]), tuple(_from_json(item) for item in stored["segmentations"]))
+            clusters = None if stored["clusters"] is None else int(stored["clusters"])
+            index = DataIndex(int(stored["rows"]), tuple(_from_json(item) for item in stored["segmentations"]), clusters)
         except (OSError, ValueError, KeyError, TypeError):
             return None
         with contextlib.suppress(OSError):
             os.utime(path)  # clean goes by the last use; a read-only cache serves as well
         return index
 
-    def put(self, key: str, rows: int, segmentations: Sequence[Segmentation]) -> DataIndex:
+    def put(self, key: str, rows: int, segmentations: Sequence[Segmentation], clusters: int | None) -> DataIndex:
         """Remember and return the index."""
-        index = DataIndex(rows, tuple(_sizes(segmentation) for segmentation in segmentations))
+        index = DataIndex(rows, tuple(_sizes(segmentation) for segmentation in segmentations), clusters)
         scratch = self._folder / f"{key}.{os.getpid()}.making"
         with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
-            scratch.write_text(
-                json.dumps({"rows": rows, "segmentations": [_to_json(item) for item in index.segmentations]}), encoding="utf-8"
-            )
+            stored = {"rows": rows, "segmentations": [_to_json(item) for item in index.segmentations], "clusters": clusters}
+            scratch.write_text(json.dumps(stored), encoding="utf-8")
             os.replace(scratch, self._folder / f"{key}.json")
         return index
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -26,9 +27,17 @@ def name_values(values: Sequence[str]) -> str:
     return shown + more
 
 
+def other_delimiter(header: str) -> str | None:
+    """What to say of a csv file whose header, read as one field, shows that something else than a comma stands between fields."""
+    found = next((delimiter for delimiter in (";", "\t", "|", ",") if delimiter in header), None)
+    return None if found is None else f"fields seem to be separated by {found!r}; add delimiter: {json.dumps(found)}"
+
+
 def unknown_column(column: str, columns: Iterable[str]) -> str:
     """`there is no column 'langauge'; did you mean 'language'?`."""
     known = list(columns)
+    if len(known) == 1 and (other := other_delimiter(known[0])):
+        return f"there is no column {column!r}; its one column is called {name_values(known)}: {other}"
     near = difflib.get_close_matches(column, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"it has {name_values(known)}"
     return f"there is no column {column!r}; {hint}"

@@ -12,6 +12,7 @@ from harness.catalogue import Kinds, Parameters
 from harness.catalogue.entrypoints import sources_hash
 from harness.core.suite import DataSpec
 from harness.data.cache import Copy, CopyFolder
+from harness.data.coding import encode
 from harness.data.dataset import ParquetDataset, check_columns, naming
 from harness.data.files import FileSource
 from harness.data.index import IndexFolder, index_key
@@ -53,7 +54,8 @@ class DataOpener:
                 copy = self._copy(spec, root)
                 table = ParquetTable(copy.path, disposable=copy.disposable)
                 check_columns(spec, table)
-                known = self._indexes.put(key, len(table), Segmenter(table, spec.segments, root, frozen).all())
+                segmentations = Segmenter(table, spec.segments, root, frozen).all()
+                known = self._indexes.put(key, len(table), segmentations, _clusters(spec, table))
         return known
 
     def _copy(self, spec: DataSpec, root: Path) -> Copy:
@@ -83,6 +85,11 @@ def _parameters(spec: DataSpec) -> Parameters:
     if not isinstance(spec.parameters, Parameters):
         raise UsageError(f"data {spec.name!r}: parameters must be those of source kind {spec.kind!r}, not {type(spec.parameters).__name__}")
     return spec.parameters
+
+
+def _clusters(spec: DataSpec, table: ParquetTable) -> int | None:
+    """How many values the `cluster_by` column has."""
+    return None if spec.cluster_by is None else len(encode(spec.cluster_by, table.column(spec.cluster_by)).values)
 
 
 def _source(spec: DataSpec) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,14 +11,15 @@ import numpy as np
 from harness.arrays.baseline import Acceptance, Baseline, Outcomes, Side
 from harness.arrays.outputs import Outputs
 from harness.arrays.targets import Targets
-from harness.checks.drift import DriftCheck
+from harness.checks.check import Check
+from harness.checks.drift import ANEW, GONE, DriftCheck
 from harness.checks.quality import QualityCheck
 from harness.core.models import OutputType
 from harness.core.outcome import Outcome, worst
 from harness.core.segment import OTHER, ByBins
 from harness.core.verdict import Verdict
 from harness.engine.session import Session
-from harness.errors import BaselineError, MeasurementError
+from harness.errors import BaselineError, HarnessError, MeasurementError
 from harness.metrics.metric import MeanMetric, WholeMetric
 
 
@@ -35,10 +37,16 @@ class Request:
 def accept(session: Session, candidate: str, request: Request) -> Baseline:
     """The new baseline of a candidate, from verdicts and evidence of this session; not yet written.
 
-    Raises `BaselineError` when a verdict blocks (or drift against golden is not PASS) and there is no override.
+    Raises `BaselineError` when a verdict blocks (or drift against golden is not PASS) and there is no override, and when
+    golden outcomes cannot be compared with today's any more, unless they are pinned anew.
     """
-    verdicts = {spec.name: session.verdicts(candidate, spec.name) for spec in session.suite.checks}
     standing = session.baseline(candidate)
+    data = {spec.name: session.dataset(spec.data).fingerprint for spec in session.suite.checks}
+    measures = _measures(session, candidate)
+    broken = {} if standing is None else broken_ground(standing, data, measures)
+    if broken and not request.golden:
+        raise BaselineError(f"{candidate}: {next(iter(broken.values()))}")
+    verdicts = {name: session.verdicts(candidate, name) for name in session.checks if not _drifts_from(session.checks[name], broken)}
     _require_clean(candidate, verdicts, standing, session, request)
     acceptance = Acceptance(
         who=request.who,
@@ -49,31 +57,53 @@ def accept(session: Session, candidate: str, request: Request) -> Baseline:
         outcomes={v.item_name: str(v.outcome) for found in verdicts.values() for v in found},
         overridden=request.override,
     )
-    data = {spec.name: session.dataset(spec.data).fingerprint for spec in session.suite.checks}
-    moved = [check for check, fingerprint in data.items() if standing is not None and standing.data.get(check, fingerprint) != fingerprint]
-    if moved and not request.golden:
-        raise BaselineError(
-            f"{candidate}: the data of {', '.join(moved)} is not the data of the golden baseline; judge the accepted model "
-            "on the new data, then accept with --golden to measure drift from here on"
-        )
-    repin = standing is None or request.golden
-    outcomes = _outcomes(session, candidate)
-    if not repin and standing is not None and standing.outcomes is not None:
-        outcomes |= {key: found for key, found in standing.outcomes.items() if key[0] == "golden"}
+    pinned = standing if standing is not None and not request.golden else None
+    golden = {} if pinned is None else {key: found for key, found in (pinned.outcomes or {}).items() if key[0] == "golden"}
+    edges = _edges(session)
     return Baseline(
         suite=session.suite.name,
         candidate=candidate,
         original_model=session.gatherer.fingerprints.get("original", ""),
-        data=data,
+        data=_of_golden(golden, pinned.data) | data if pinned is not None else data,
         segments={check: _standing_labels(session, check, found) for check, found in verdicts.items()},
-        edges=_edges(session),
-        measures=_measures(session, candidate),
-        golden=acceptance if repin or standing is None else standing.golden,
+        edges=edges,
+        edge_rules=_edge_rules(session, edges),
+        measures=_of_golden(golden, pinned.measures) | measures if pinned is not None else measures,
+        golden=acceptance if pinned is None else pinned.golden,
         accepted=acceptance,
         history=(*(standing.history if standing else ()), replace(acceptance, drops={}, outcomes={})),
         attempts=0,
-        outcomes=outcomes,
+        outcomes=_outcomes(session, candidate) | golden,
     )
+
+
+def broken_ground(standing: Baseline, data: Mapping[str, str], measures: Mapping[str, str]) -> dict[str, str]:
+    """Why golden outcomes can no longer be compared with today's, by check."""
+    anew = f"then {ANEW}"
+    found = {
+        check: f"the data of {check} is not the data of the golden baseline; judge the accepted model on the new data, {anew}"
+        for check, fingerprint in data.items()
+        if standing.data.get(check, fingerprint) != fingerprint
+    }
+    for check, measure in measures.items():
+        then = standing.measures.get(check)
+        if then is None or check in found:
+            continue
+        if then != measure:
+            found[check] = f"{check} measures otherwise than the golden baseline ({then}, today {measure}); measure as then, or {ANEW}"
+        elif ("golden", check) not in (standing.outcomes or {}):
+            found[check] = f"{GONE.format(check=check)}; restore that file, or {ANEW}"
+    return found
+
+
+def _of_golden(golden: Mapping[tuple[Side, str], Outcomes], known: Mapping[str, str]) -> dict[str, str]:
+    """What is known of the checks whose golden outcomes are kept: those that the suite has no more are not forgotten."""
+    return {check: known[check] for _, check in golden if check in known}
+
+
+def _drifts_from(check: Check, broken: Mapping[str, str]) -> bool:
+    """Whether it compares with golden outcomes that nothing can be compared with any more, which is why they are pinned anew."""
+    return isinstance(check, DriftCheck) and check.quality.name in broken
 
 
 def _require_clean(
@@ -114,12 +144,14 @@ def _standing_labels(session: Session, check: str, verdicts: tuple[Verdict, ...]
 
 
 def _measures(session: Session, candidate: str) -> dict[str, str]:
-    """By what every quality check measured."""
+    """By what every quality check measured; those of a candidate that does not answer are left out, and their verdicts say why."""
     found = {}
     for spec in session.suite.checks:
         check = session.checks[spec.name]
         if isinstance(check, QualityCheck):
-            found[spec.name] = check.measure(session.outputs(session.suite.model(candidate), spec.data).spec)
+            with suppress(HarnessError):
+                outputs = session.outputs(session.suite.model(candidate), spec.data)
+                found[spec.name] = check.measure(outputs.spec, session.dataset(spec.data).target_column)
     return found
 
 
@@ -132,6 +164,12 @@ def _edges(session: Session) -> dict[str, dict[str, tuple[float, ...]]]:
         if computed:
             found[data] = computed
     return found
+
+
+def _edge_rules(session: Session, edges: Mapping[str, Mapping[str, tuple[float, ...]]]) -> dict[str, dict[str, str]]:
+    """The rules by which the edges were computed: by another they are others."""
+    rules = {data: {s.name: s.rule.words for s in session.suite.data[data].segments if isinstance(s.rule, ByBins)} for data in edges}
+    return {data: {name: rules[data][name] for name in computed} for data, computed in edges.items()}
 
 
 def _outcomes(session: Session, candidate: str) -> dict[tuple[Side, str], Outcomes]:

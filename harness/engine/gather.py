@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 
 from harness.arrays.footprint import Footprint, Weights
 from harness.arrays.outputs import Outputs
-from harness.core.models import ModelSpec
+from harness.core.models import ModelSpec, OutputSpec, Task
 from harness.engine.tools import Options, Tools
 from harness.errors import StoreError
 from harness.ports.data import Dataset
@@ -63,6 +65,11 @@ class Gatherer:
             self.fingerprints[model.name] = found if found is not None else f"unversioned:{self.options.run_id}:{model.name}"
         return self.fingerprints[model.name]
 
+    def key(self, model: ModelSpec, dataset: Dataset, condition: str) -> EvidenceKey:
+        """Under which the model's answers are kept; they are stored as codes of labels, which may come from the data."""
+        spec = self.tools.observer.output(model, self.root, dataset)
+        return replace(self._key(model, dataset, condition), data=_data_of_answers(dataset, spec))
+
     def _key(self, model: ModelSpec, dataset: Dataset, condition: str) -> EvidenceKey:
         return EvidenceKey(
             self.fingerprint(model), dataset.fingerprint, condition, f"{self.suite}: {model.name} on {dataset.name}, {condition}"
@@ -70,7 +77,7 @@ class Gatherer:
 
     def _observe(self, model: ModelSpec, dataset: Dataset, condition: str, rows: int, batch_size: int | None) -> Outputs:
         spec = self.tools.observer.output(model, self.root, dataset)
-        key = self._key(model, dataset, condition)
+        key = self.key(model, dataset, condition)
         store = self.tools.store
         loaded = store.load(key, spec) if self.options.fresh_since is None else None
         if loaded is not None:
@@ -112,6 +119,16 @@ class Gatherer:
     def _require_gathering(self, model: ModelSpec, condition: str) -> None:
         if not self.options.gather:
             raise StoreError(f"no evidence of {model.name} ({condition}) is stored; run: harness run")
+
+
+def _data_of_answers(dataset: Dataset, spec: OutputSpec) -> str:
+    """Content hash of the rows and of whatever else of the data decides how answers are stored.
+
+    Not the whole target: where labels are declared, a model need not run again because another column is the truth.
+    """
+    # Of tokens, what is stored are log-probabilities of the true ones.
+    truth = dataset.target_column if spec.task is Task.TOKENS else None
+    return hashlib.sha256(json.dumps([dataset.fingerprint, spec.labels, truth]).encode()).hexdigest()
 
 
 def _head(chunk: Any, rows: int) -> Any:

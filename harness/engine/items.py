@@ -20,8 +20,9 @@ from harness.ports.data import DataIndex
 class Item:
     """One question. `size` is the number of examples it is asked of, None when that is not how it is asked.
 
-    `hopeless`: so few examples that not even a model that loses nothing could pass. `planner` works out what can be
-    proved; that takes a while, so only whoever wants to know asks.
+    `hopeless`: so few examples that a model passes only if it gains more answers than it loses. `planner` works out what can be
+    proved; that takes a while, so only whoever wants to know asks. `clustered`: its examples belong together in clusters. How
+    many there are, `clusters`, is known of the whole alone; there `planner` takes them to flip as one, so that they are what counts.
     """
 
     suite: str
@@ -31,6 +32,8 @@ class Item:
     size: int | None
     critical: bool = False
     hopeless: bool = False
+    clustered: bool = False
+    clusters: int | None = None
     planner: Callable[[], PowerNote | None] = field(default=lambda: None, compare=False, repr=False)
 
     @cached_property
@@ -50,9 +53,11 @@ def items_of(suite: Suite, model: ModelSpec, spec: CheckSpec, check: Check, inde
     flips = accepted_flip_rate(baseline, spec.name)
     sizes = {found.name: dict(zip(found.segments, found.sizes, strict=True)) for found in index.segmentations}
     rules = check.segmentations()
+    clustered = suite.data[spec.data].cluster_by is not None
     parts = {name: _parts(suite, spec.data, name) for name in rules}
 
     def item(segment: Segment | None, size: int, margin: object | None, critical: bool) -> Item:
+        clusters = index.clusters if segment is None else None
         return Item(
             suite.name,
             model.name,
@@ -61,7 +66,9 @@ def items_of(suite: Suite, model: ModelSpec, spec: CheckSpec, check: Check, inde
             size,
             critical=critical,
             hopeless=check.hopeless(size, margin),
-            planner=partial(check.power, size, margin, flips),
+            clustered=clustered,
+            clusters=clusters,
+            planner=partial(check.power, size if clusters is None else clusters, margin, flips),
         )
 
     items = [item(None, index.rows, None, False)]

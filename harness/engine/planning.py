@@ -5,14 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from harness.checks.check import PowerNote
 from harness.checks.quality import ENOUGH_POWER
+from harness.core.numbers import percent
 from harness.core.segment import ByProduct
 from harness.engine.items import Item
 from harness.engine.session import Session
 
 
 def underpowered(items: Iterable[Item]) -> list[str]:
-    """Sentences about gates that would often not pass a perfect model, each once per suite and check."""
+    """Sentences about gates that would often not pass a perfect model, each once per suite and check.
+
+    An item without hope passes only if the candidate gains more answers than it loses. By chance a model that loses nothing may do
+    so: its power need not be 0.
+    """
     lines: dict[str, None] = {}
     hopeless: dict[tuple[str, str], set[str]] = {}
     for item in items:
@@ -22,18 +28,30 @@ def underpowered(items: Iterable[Item]) -> list[str]:
         if item.segment is not None:
             continue
         note = item.power
-        if note is not None and note.power is not None and note.power < ENOUGH_POWER:
+        if note is not None and note.power is not None and note.assumed_flip_rate is not None and note.power < ENOUGH_POWER:
             lines[
-                f"{item.suite}: {item.check}: with {note.n:,} examples a perfect model passes in {note.power:.0%} of runs "
-                f"(at {note.assumed_flip_rate:.0%} flips); use {note.needed:,} examples, a margin of {_points(note.provable)}, "
+                f"{item.suite}: {item.check}: with {_size(item, note)} a perfect model passes in {percent(note.power)} of runs "
+                f"(at {percent(note.assumed_flip_rate)} flips{'' if item.clusters is None else ', in which whole clusters flip as one'}); "
+                f"use {note.needed:,} {'examples' if item.clusters is None else 'clusters'}, a margin of {_points(note.provable)}, "
                 "or on_inconclusive: warn"
             ] = None
     for (suite, check), labels in hopeless.items():
         shown = ", ".join(sorted(labels)[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else "")
         lines[
-            f"{suite}: {check}: too few examples ever to pass in {shown}; unless the candidate gains; otherwise these can only warn or fail"
+            f"{suite}: {check}: too few examples in {shown}: a candidate passes there only if it gains more answers than it loses; "
+            "otherwise these can only warn or fail"
         ] = None
     return list(lines)
+
+
+def not_counted(items: Iterable[Item]) -> list[str]:
+    """A sentence for every check with segments of clustered examples, of which the plan knows no clusters."""
+    found = {(item.suite, item.check): None for item in items if item.clustered and item.segment is not None}
+    return [
+        f"{suite}: {check}: how many clusters a segment holds is not known before a run; it is planned as if its examples were "
+        "independent, and can prove less"
+        for suite, check in found
+    ]
 
 
 def unused_segmentations(session: Session) -> list[str]:
@@ -49,6 +67,10 @@ def unused_segmentations(session: Session) -> list[str]:
             if declared.name not in used
         ]
     return lines
+
+
+def _size(item: Item, note: PowerNote) -> str:
+    return f"{note.n:,} examples" if item.clusters is None else f"{item.size:,} examples in {item.clusters:,} clusters"
 
 
 def _points(margin: float | None) -> str:

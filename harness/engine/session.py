@@ -22,11 +22,12 @@ from harness.core.suite import CheckSpec, DataSpec, Suite
 from harness.core.timing import InputSize
 from harness.core.verdict import Verdict
 from harness.engine import expect
+from harness.engine.frozen_edges import recut, usable_edges
 from harness.engine.gather import Gatherer
 from harness.engine.items import Item, items_of
 from harness.engine.timing import Clock
 from harness.engine.tools import Edges, Options, Tools
-from harness.errors import HarnessError, MeasurementError, ModelError, StoreError, UsageError
+from harness.errors import HarnessError, MeasurementError, ModelError, StoreError, UsageError, system_sentence
 from harness.ports.compress import Artefact
 from harness.ports.data import DataIndex, Dataset
 
@@ -126,6 +127,7 @@ class Session:
                 targets=None,
                 segmentations={segmentation.name: segmentation for segmentation in dataset.segmentations()},
                 clusters=dataset.clusters(),
+                target_column=dataset.target_column,
             )
         return self._examples[data]
 
@@ -219,32 +221,40 @@ class Session:
             noise=noise,
             footprints=footprints,
             latency=latency,
-            baseline=self.baseline(candidate) or (self._originals_outcomes(candidate) if without else None),
+            baseline=self.baseline(candidate),
+            originals=self._originals_outcomes(candidate) if without else None,
             without_original=without,
             minimum_sizes={s.name: s.min_examples for s in self.suite.data[spec.data].segments},
         )
 
     def _originals_outcomes(self, candidate: str) -> Baseline | None:
-        """What the baseline of another candidate keeps of the original: a new candidate is judged against the same one."""
-        for model in self.suite.candidates:
-            found = self.baseline(model.name)
-            if found is not None and found.outcomes is not None:
-                kept = {key: outcomes for key, outcomes in found.outcomes.items() if key[0] == "original"}
-                return replace(found, candidate=candidate, outcomes=kept, segments={})
-        return None
+        """The candidate's baseline, or that of another when it has none: a new candidate is judged against the same original."""
+        own = self.baseline(candidate)
+        others = (self.baseline(model.name) for model in self.suite.candidates if own is None)
+        return own or next((found for found in others if found is not None and found.outcomes is not None), None)
 
     def _judge(self, candidate: str, check: str) -> tuple[Verdict, ...]:
         """Verdicts, with every error on the way turned into one."""
         try:
-            return self.checks[check].judge(self.material(candidate, check))
+            return self._judge_material(self.material(candidate, check), check)
         except MeasurementError as error:
             return self._everywhere(candidate, check, Outcome.INVALID, str(error))
         except HarnessError as error:
             return self._everywhere(candidate, check, Outcome.ERROR, str(error))
+        except OSError as error:
+            return self._everywhere(candidate, check, Outcome.ERROR, system_sentence(error))
+
+    def _judge_material(self, material: Material, check: str) -> tuple[Verdict, ...]:
+        if material.baseline is None:
+            return self.checks[check].judge(material)
+        judged = self.checks[check].segmentations()
+        today = (segment for name in judged for segment in material.examples.segmentations[name].segments)
+        found = recut(self.data_spec(check), material.baseline, check, judged, today)
+        return found.told(self.checks[check].judge(replace(material, baseline=found.forgotten(material.baseline, check))))
 
     def _everywhere(self, candidate: str, check: str, outcome: Outcome, reason: str) -> tuple[Verdict, ...]:
         segments: list[Segment | None] = [None]
-        with suppress(HarnessError):  # When the data cannot even be indexed, the whole's verdict alone carries the reason.
+        with suppress(HarnessError, OSError):  # When the data cannot even be indexed, the whole's verdict alone carries the reason.
             items = self._items(self.suite.model(candidate), self._spec(check))
             segments += [item.segment for item in items if item.segment]
         return tuple(Verdict(self.suite.name, candidate, check, segment, outcome, reason, blocks=True) for segment in segments)
@@ -275,11 +285,8 @@ class Session:
         return self._indexes[data]
 
     def _edges(self, data: str) -> Edges:
-        for model in self.suite.candidates:
-            baseline = self.baseline(model.name)
-            if baseline is not None and baseline.edges.get(data):
-                return baseline.edges[data]
-        return {}
+        baselines = (self.baseline(model.name) for model in self.suite.candidates)
+        return usable_edges(self.suite.data[data], (baseline for baseline in baselines if baseline is not None))
 
     def _spec(self, check: str) -> CheckSpec:
         return next(spec for spec in self.suite.checks if spec.name == check)

@@ -13,7 +13,7 @@ from harness.arrays.targets import Targets
 from harness.catalogue import Parameters
 from harness.core.models import OutputType, Task
 from harness.metrics.fit import PROBABILITY_FITS, Fits, require
-from harness.metrics.metric import MetricInfo
+from harness.metrics.metric import MetricInfo, Reach
 from harness.metrics.probabilities import probability_blocks
 from harness.metrics.tokens import Tokens, align, countable, log_likelihoods
 from harness.metrics.weightings import Weighable, quotient
@@ -51,6 +51,18 @@ class LogLoss:
             else:
                 losses[rows] = self._nats(block[np.arange(len(block)), truth])
         return np.where(outputs.ok, losses, self.cap)
+
+    def reach(self, outputs: Outputs, targets: Targets) -> Reach | None:
+        """See `CappedMetric.reach`: the labels of a multilabel task; elsewhere the loss of an example shows it."""
+        if targets.task is not Task.MULTILABEL:
+            return None
+        n, labels = targets.values.shape
+        at_cap = np.ones((n, labels), dtype=np.bool_)
+        for rows, block in probability_blocks(outputs, targets):
+            truth = np.asarray(targets.values)[rows]
+            at_cap[rows] = self._nats(np.where(truth, block[:, :labels], 1 - block[:, :labels])) >= self.cap * (1 - 1e-9)
+        at_cap |= ~outputs.ok[:, np.newaxis]
+        return Reach(self.cap, "losses of single labels", at_cap.reshape(-1), np.repeat(np.arange(n), labels), np.ones(n * labels))
 
     def _nats(self, probability: Floats) -> Floats:
         with np.errstate(divide="ignore"):
@@ -92,6 +104,12 @@ class TokenLogLikelihood:
         tokens = align(outputs, targets)
         return tokens.means(log_likelihoods(outputs, targets, tokens, self.cap))
 
+    def reach(self, outputs: Outputs, targets: Targets) -> Reach:
+        """See `CappedMetric.reach`; as in the score, the tokens of an example weigh 1 together."""
+        tokens = align(outputs, targets)
+        found = _reach(tokens, log_likelihoods(outputs, targets, tokens, self.cap), self.cap)
+        return found._replace(weight=1 / np.maximum(tokens.counts(), 1)[tokens.example])
+
     def units(self, targets: Targets) -> NDArray[np.bool_]:
         """See `UnitMetric.units`."""
         return countable(targets)
@@ -99,15 +117,23 @@ class TokenLogLikelihood:
 
 @dataclass(frozen=True)
 class PerplexityStatistic(Weighable):
-    """exp(nats / tokens); `nats` (n,) is the negative log-likelihood of each example, `tokens` (n,) its length."""
+    """exp(nats / tokens); `nats` (n,) is the negative log-likelihood of each example, `tokens` (n,) its length.
+
+    `reached` are the tokens at the cap, None when unknown.
+    """
 
     nats: Floats
     tokens: Floats
+    reached: Reach | None = None
 
     @classmethod
-    def of(cls, tokens: Tokens, log_likelihood: Floats) -> PerplexityStatistic:
-        """From the log-likelihood of each token."""
-        return cls(-tokens.sums(log_likelihood), tokens.counts().astype(np.float64))
+    def of(cls, tokens: Tokens, log_likelihood: Floats, cap: float) -> PerplexityStatistic:
+        """From the log-likelihood of each token, at least -cap."""
+        return cls(-tokens.sums(log_likelihood), tokens.counts().astype(np.float64), _reach(tokens, log_likelihood, cap))
+
+    def reach(self) -> Reach | None:
+        """See `CappedStatistic.reach`."""
+        return self.reached
 
     def __len__(self) -> int:
         return len(self.nats)
@@ -128,4 +154,8 @@ class Perplexity:
         """See `WholeMetric.prepare`; every token of a failed row costs `cap` nats."""
         require(self.info.name, _TOKEN_FITS, outputs, targets)
         tokens = align(outputs, targets)
-        return PerplexityStatistic.of(tokens, log_likelihoods(outputs, targets, tokens, self.cap))
+        return PerplexityStatistic.of(tokens, log_likelihoods(outputs, targets, tokens, self.cap), self.cap)
+
+
+def _reach(tokens: Tokens, log_likelihood: Floats, cap: float) -> Reach:
+    return Reach(cap, "tokens", np.asarray(log_likelihood <= -cap * (1 - 1e-9)), tokens.example, np.ones(len(tokens.example)))

@@ -8,7 +8,7 @@ without a `cap`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,38 @@ class UnitMetric(Protocol):
 
     def units(self, targets: Targets) -> NDArray[np.bool_] | None:
         """(n,) True for the one row that stands for its unit; None when every row does."""
+
+
+class Reach(NamedTuple):
+    """Which of a model's m single answers (errors, labels, tokens) lie at the cap to which the metric cuts them.
+
+    `at_cap` (m,) bool; `example` (m,) which example each belongs to; `weight` (m,) what each counts in the metric. `cap` is in the
+    unit of the answers, `what` what they are called. Failed rows are at the cap.
+    """
+
+    cap: float
+    what: str
+    at_cap: NDArray[np.bool_]
+    example: NDArray[np.int64]
+    weight: NDArray[np.float64]
+
+
+@runtime_checkable
+class CappedMetric(Protocol):
+    """A mean metric whose scores are themselves means of capped answers, so that the scores do not show how many reach the cap."""
+
+    info: MetricInfo
+
+    def reach(self, outputs: Outputs, targets: Targets) -> Reach | None:
+        """Which answers reach the cap; None when `info.cap` and the scores say it."""
+
+
+@runtime_checkable
+class CappedStatistic(Protocol):
+    """A `Statistic` of capped answers."""
+
+    def reach(self) -> Reach | None:
+        """Which answers reach the cap; None without a cap."""
 
 
 @runtime_checkable

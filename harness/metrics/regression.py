@@ -14,7 +14,7 @@ from harness.arrays.targets import Targets
 from harness.catalogue import Parameters
 from harness.errors import MeasurementError
 from harness.metrics.fit import NUMBER_FITS, numbers, require
-from harness.metrics.metric import MetricInfo
+from harness.metrics.metric import MetricInfo, Reach
 from harness.metrics.weightings import Weighable, quotient
 
 Floats = NDArray[np.float64]
@@ -29,13 +29,13 @@ class CapParameters(Parameters):
 
 
 class OptionalCapParameters(Parameters):
-    """What a failed row is given."""
+    """The worst that one example can do, where it may be left open."""
 
     cap: float | None = Field(
         default=None,
         gt=0,
         allow_inf_nan=False,
-        description="largest absolute error counted, in the target's unit; failed rows are given it, and cannot be judged without it",
+        description="largest absolute error counted, in the target's unit; failed rows are given it; without it nothing is ever proven",
     )
 
 
@@ -54,11 +54,12 @@ class MeanError:
 
 @dataclass(frozen=True)
 class ErrorStatistic(Weighable):
-    """RMSE, or R² when `explained`; `squares` (n,) are squared errors, `target` (n,) true numbers less their mean."""
+    """RMSE, or R² when `explained`; `squares` (n,) are squared errors, up to `cap`², `target` (n,) true numbers less their mean."""
 
     squares: Floats
     target: Floats
     explained: bool
+    cap: float | None = None
 
     def __len__(self) -> int:
         return len(self.squares)
@@ -73,6 +74,13 @@ class ErrorStatistic(Weighable):
         spread = squares - quotient((weights @ target) ** 2, total, otherwise=0.0)
         spread[spread <= 1e-12 * squares] = 0.0
         return np.asarray(1 - quotient(errors, spread))
+
+    def reach(self) -> Reach | None:
+        """See `CappedStatistic.reach`."""
+        if self.cap is None:
+            return None
+        n = len(self.squares)
+        return Reach(self.cap, "errors", np.asarray(self.squares >= self.cap**2 * (1 - 1e-9)), np.arange(n), np.ones(n))
 
 
 class RootMeanSquare:
@@ -119,4 +127,4 @@ def _prepare(metric: str, outputs: Outputs, targets: Targets, cap: float | None,
     errors = absolute_errors(metric, outputs, targets, cap)
     target = np.asarray(targets.values, dtype=np.float64)
     centre = float(target.mean()) if len(target) else 0.0
-    return ErrorStatistic(errors**2, target - centre, explained)
+    return ErrorStatistic(errors**2, target - centre, explained, cap)

@@ -86,7 +86,7 @@ def refuse_missing(column: pa.Array, name: str, what: str) -> None:
     """Raise `RowError` when a value of `column` is missing."""
     if column.null_count:
         row = int(np.flatnonzero(flat(column.is_null()))[0])
-        raise RowError(row, f"column {name!r} has no value there, and {what} needs one; fill it in with a python step")
+        raise RowError(row, f"column {name!r} has no value there, and {what} needs one; fill it in, in the data or with a python step")
 
 
 def numbers(column: pa.Array, name: str, target: np.dtype[Any]) -> NDArray[Any]:
@@ -106,7 +106,10 @@ def numbers(column: pa.Array, name: str, target: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _no_number(text: pa.Array, row: int, name: str, target: np.dtype[Any]) -> RowError:
-    return RowError(row, f"column {name!r} holds {text[row].as_py()!r} there, which is not a number of type {target}")
+    return RowError(
+        row,
+        f"column {name!r} holds {text[row].as_py()!r} there, which is not a number of type {target}; turn it into one with a python step",
+    )
 
 
 def _parses(value: pa.Array, arrow: pa.DataType) -> bool:

@@ -16,7 +16,7 @@ from harness.ports.model import ModelAdapter
 
 def dataset_job(model: ModelSpec, root: Path, adapter: ModelAdapter, dataset: Dataset) -> Job:
     """The job; `ModelError` when a file is missing or the data has not the columns that its inputs are made from."""
-    _check_columns(model, dataset)
+    check_columns(model, dataset)
     adapter.files(model.parameters, root)
     return job_for(
         model,
@@ -34,7 +34,8 @@ def needed_columns(job: Job, dataset: Dataset) -> Sequence[str]:
     return tuple(named) or tuple(dataset.columns)
 
 
-def _check_columns(model: ModelSpec, dataset: Dataset) -> None:
+def check_columns(model: ModelSpec, dataset: Dataset) -> None:
+    """`ModelError` when an input is made from a column that the data does not have."""
     for spec in model.inputs:
         for column in spec.columns:
             if column not in dataset.columns:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from harness.core.files import below
 from harness.core.models import ModelSpec
 from harness.errors import ModelError
 from harness.models.casting import RowError
@@ -32,7 +33,7 @@ def feed(
     if not model.inputs:
         raise ModelError(f"model {model.name!r}: nothing says how its input is made from the data; write input:")
     if not tensors and isinstance(model.parameters, OnnxParameters):
-        tensors = onnx_inputs(root / model.parameters.path)
+        tensors = onnx_inputs(below(root, model.parameters.path))
     prepare = Preparation(model.inputs, tensors, root)
     columns = tuple(dict.fromkeys(column for spec in model.inputs for column in spec.columns))
     size = batch_size or model.batch_size

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.core.files import below, is_readable, meant
 from harness.errors import ModelError
 
 
 def existing(path: Path, root: Path, what: str) -> Path:
-    """`path` below `root`; `ModelError` when there is no such file or it is empty."""
-    full = root / path
+    """`path` below `root`; `ModelError` when there is no such file, it is empty or may not be read."""
+    full = below(root, path)
+    if is_readable(full, ModelError) and full.stat().st_size > 0:
+        return full
     if not full.exists():
-        raise ModelError(f"there is no {what} {full}; paths are relative to the suite file")
+        raise ModelError(f"there is no {what} {full}; {meant(full)}")
     if not full.is_file():
         raise ModelError(f"{full} is not a file; expected a {what}")
-    if full.stat().st_size == 0:
-        raise ModelError(f"{full} is empty; expected a {what}")
-    return full
+    raise ModelError(f"{full} is empty; expected a {what}")

@@ -11,21 +11,22 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from harness.catalogue.entrypoints import sources_hash
+from harness.catalogue.entrypoints import imported_versions, sources_hash
 from harness.core.models import ModelSpec
 from harness.models.files import existing
 from harness.models.recorded import RecordedAdapter
 from harness.ports.model import ModelAdapter
 
-FORMAT = 1
+FORMAT = 2
 """Changes whenever the harness prepares inputs or reads outputs differently."""
 
 
 def fingerprint(model: ModelSpec, root: Path, adapter: ModelAdapter) -> str | None:
     """SHA-256 of everything that decides the answers; None when nothing promises that they stay the same.
 
-    Files with external data, module sources, tokenizers, how inputs are made and outputs read, library versions, the
-    processor or GPU, and batch size and time-out, which move the last digits and what counts as hanging.
+    Files with external data, module sources, tokenizers, how inputs are made and outputs read, versions of Python, of the
+    libraries a kind runs on and of what the suite's own modules import, the processor or GPU, and batch size and
+    time-out, which move the last digits and what counts as hanging.
     """
     identity = dict(adapter.identity(model.parameters))
     if identity.get("version") == "":
@@ -46,10 +47,13 @@ def _running(model: ModelSpec, root: Path, adapter: ModelAdapter) -> dict[str, A
     """What only matters for models that are run."""
     steps = [spec.step for spec in model.inputs if spec.step]
     tokenizers = [spec.tokenizer for spec in model.inputs if spec.tokenizer]
+    modules = [*adapter.modules(model.parameters), *steps]
     libraries = ["numpy", *adapter.distributions(), *(["tokenizers"] if tokenizers else [])]
     return {
         "inputs": [asdict(spec) for spec in model.inputs],
-        "sources": sources_hash([*adapter.modules(model.parameters), *steps], root),
+        "sources": sources_hash(modules, root),
+        "imports": imported_versions(modules, root),
+        "python": ".".join(platform.python_version_tuple()[:2]),
         "tokenizers": [file_hash(existing(Path(name), root, "tokenizer file")) for name in tokenizers],
         "libraries": {name: _version(name) for name in libraries},
         "device": _device(),

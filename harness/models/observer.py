@@ -15,7 +15,7 @@ from harness.core.models import ModelSpec, OutputSpec, Task
 from harness.models.answer import Answer
 from harness.models.chunks import chunks
 from harness.models.completion import completed_output, declared_output
-from harness.models.dataset_job import dataset_job, needed_columns
+from harness.models.dataset_job import check_columns, dataset_job, needed_columns
 from harness.models.gathering import Gathering, Request
 from harness.models.identity import fingerprint
 from harness.models.job import Job
@@ -51,6 +51,15 @@ class ModelObserver:
         """What its output means, with all labels in the order of `Targets`."""
         return completed_output(model, dataset)
 
+    def examine(self, model: ModelSpec, root: Path, dataset: Dataset) -> None:
+        """See `Observer.examine`. A recording is read: that is all that running it would do."""
+        if isinstance(self._adapter(model), RecordedAdapter):
+            for _ in replay(model, root, dataset, declared_output(model), completed_output(model, dataset), 0, lambda _: None):
+                pass
+        else:
+            check_columns(model, dataset)
+            completed_output(model, dataset)
+
     def observe(self, model: ModelSpec, root: Path, dataset: Dataset, start: int = 0, batch_size: int | None = None) -> Iterator[Chunk]:
         """Answers in row order from row `start` on; a model that cannot run at all raises `ModelError`.
 
@@ -73,7 +82,7 @@ class ModelObserver:
                 latency_seconds=recorded_latency(model.parameters, root, dataset),
             )
         job = self._job(model, root, dataset)
-        return weigh(job, next(_Stream(job, model.timeout, dataset, model.batch_size).requests(0), None), model.timeout)
+        return weigh(job, _Stream(job, model.timeout, dataset, model.batch_size).requests(0), model.timeout)
 
     def _adapter(self, model: ModelSpec) -> ModelAdapter:
         return self._kinds.get(model.kind).implementation

@@ -11,6 +11,7 @@ import mmap
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.core.files import is_readable
 from harness.errors import ModelError
 from harness.models.files import existing
 
@@ -45,7 +46,7 @@ def onnx_files(path: Path, root: Path) -> tuple[Path, ...]:
         external = (folder / location).resolve()
         if folder not in external.parents:
             raise ModelError(f"{model} keeps weights in {location!r}, outside its own folder; move them beside it")
-        if not external.is_file() or external.stat().st_size == 0:
+        if not is_readable(external, ModelError) or external.stat().st_size == 0:
             raise ModelError(f"{model} keeps weights in {location!r}, which is missing or empty; copy that file beside the model")
         found[model.parent / location] = None
     return tuple(found)

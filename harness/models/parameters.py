@@ -61,6 +61,10 @@ class PythonParameters(Parameters):
     kwargs: dict[str, Any] = Field(default_factory=dict)
     threads: Threads = 1
 
+    def lacks(self, quantity: str) -> str | None:
+        """See `harness.ports.measuring.Unweighed`: only running it tells anything."""
+        return None if quantity in ("load time", "peak memory") else "since a python: function names no files; remove the limit"
+
 
 def _text_keys(value: object) -> object:
     """Labels such as 0 and 1 are numbers to YAML, and names to everybody else."""
@@ -90,3 +94,9 @@ class OutputsParameters(Parameters):
             found = " and ".join(given) or "none of them"
             raise ValueError(f"say in which column the answers are, with one of prediction, score or scores; found {found}")
         return self
+
+    def lacks(self, quantity: str) -> str | None:
+        """See `harness.ports.measuring.Unweighed`: a recording says what it has a column for."""
+        if quantity != "peak memory":
+            return "since its answers are recorded and no model file is there; remove the limit"
+        return None if self.peak_memory is not None else "since its answers are recorded; name the column that holds it with peak_memory:"

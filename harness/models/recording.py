@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from harness.core.files import below
 from harness.errors import ModelError
 from harness.models.parameters import OutputsParameters
 from harness.models.recording_file import read_columns
@@ -34,7 +35,7 @@ def aligned(
     """
     import polars as pl  # noqa: PLC0415
 
-    path = root / parameters.path
+    path = below(root, parameters.path)
     key = _id_column(parameters, dataset, path)
     frame = read_columns(path, (key, *columns))
     recorded, wanted = as_text(frame[key]), as_text(pl.Series(pl.from_arrow(dataset.ids())))

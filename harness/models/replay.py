@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.arrays.outputs import RowStatus
+from harness.core.files import below
 from harness.core.models import ModelSpec, OutputSpec, OutputType
 from harness.core.units import parse_bytes
 from harness.errors import ModelError
@@ -42,7 +43,7 @@ def replay(
     """Recorded answers of `model` from row `start` on. An example without one is MISSING; ids in excess are told to `warn`."""
     parameters = model.parameters
     assert isinstance(parameters, OutputsParameters)
-    where = f"model {model.name!r}: {root / parameters.path}"
+    where = f"model {model.name!r}: {below(root, parameters.path)}"
     try:
         answer = _read(parameters, root, dataset, declared, completed, warn)
     except ModelError as error:
@@ -65,7 +66,7 @@ def recorded_peak_memory(parameters: OutputsParameters, root: Path, dataset: Dat
     try:
         return max((parse_bytes(text if text[-1:].isalpha() else f"{text}B") for text in texts), default=None)
     except ValueError as error:
-        raise ModelError(f"{root / parameters.path}: column {parameters.peak_memory!r}: {error}") from error
+        raise ModelError(f"{below(root, parameters.path)}: column {parameters.peak_memory!r}: {error}") from error
 
 
 def recorded_latency(parameters: OutputsParameters, root: Path, dataset: Dataset) -> float | None:
@@ -90,7 +91,7 @@ def recorded_latencies(parameters: OutputsParameters, root: Path, dataset: Datas
     if len(bad):
         row = int(bad[0])
         raise ModelError(
-            f"{root / parameters.path}: column {parameters.latency_ms!r} holds {texts[row]!r} for example "
+            f"{below(root, parameters.path)}: column {parameters.latency_ms!r} holds {texts[row]!r} for example "
             f"{dataset.ids()[row].as_py()!r}, which is not a number of milliseconds; leave empty what was not measured"
         )
     return np.asarray(values[present] / 1000, np.float64) if present.any() else None
@@ -141,10 +142,10 @@ def _numbers(column: pl.Series, name: str, parameters: OutputsParameters, root: 
         parsed = column.str.strip_chars().cast(pl.Float64, strict=False)
         bad = np.flatnonzero(valid & parsed.is_null().to_numpy())
         if len(bad):
-            raise ModelError(f"{root / parameters.path}: column {name!r} holds {column[int(bad[0])]!r}, which is not a number")
+            raise ModelError(f"{below(root, parameters.path)}: column {name!r} holds {column[int(bad[0])]!r}, which is not a number")
         column = parsed
     elif not column.dtype.is_numeric():
-        raise ModelError(f"{root / parameters.path}: column {name!r} holds {column.dtype}, not numbers")
+        raise ModelError(f"{below(root, parameters.path)}: column {name!r} holds {column.dtype}, not numbers")
     return column.fill_null(0).to_numpy(), valid
 
 

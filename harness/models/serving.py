@@ -61,12 +61,16 @@ class Server:
         return self._memory.growth()
 
     def answer(self, batch: pa.RecordBatch, targets: TokenTargets | None, begin: Callable[[], None]) -> Answer:
-        """Answers for `batch`; `begin` is called before each attempt. A row that raises twice alone is named.
+        """Answers for `batch`; `begin` is called before each attempt. A row that raises twice alone, or that gives no input, is named.
 
-        Raises `ModelError` for what is wrong with the model as a whole, `RowError` with its row in the batch.
+        Raises `ModelError` for what is wrong with the model as a whole, `RowError` with its row in the batch where the
+        model's answer does not fit the data.
         """
         try:
             return self._attempt(batch, targets, begin)
+        except _NoInputError as error:
+            if batch.num_rows == 1:
+                return failed(RowStatus.RAISED, str(error))
         except ModelError:
             raise
         except (Exception, SystemExit) as error:
@@ -94,11 +98,21 @@ class Server:
         assert self._interpret is not None
         assert self._output is not None
         begin()
-        outputs = self._model.predict(self._prepare(batch))
+        outputs = self._model.predict(self._inputs(batch))
         if self._task is Task.TOKENS and targets is not None:
             name, array = self._interpret.chosen(outputs, batch.num_rows)
             return token_answer(name, array, self._output, targets.codes, targets.lengths)
         return self._interpret(outputs, batch.num_rows)
+
+    def _inputs(self, batch: pa.RecordBatch) -> dict[str, NDArray[Any]]:
+        try:
+            return self._prepare(batch)
+        except RowError as error:
+            raise _NoInputError(str(error)) from error
+
+
+class _NoInputError(Exception):
+    """No input can be made of a row: an empty cell, or a value the model cannot take. That costs the row, in every model alike."""
 
 
 def _joined(parts: list[Answer]) -> Answer:

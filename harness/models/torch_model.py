@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.arrays.footprint import Weights
 from harness.errors import MissingDependencyError
+from harness.models.automatic_device import automatic_device
 from harness.models.files import existing
 from harness.models.parameters import TorchParameters
 from harness.ports.model import Model
@@ -35,12 +36,12 @@ class TorchAdapter:
         return ("torch", "torchao")
 
     def identity(self, parameters: TorchParameters) -> Mapping[str, str]:
-        """Factory, arguments, threads and device."""
+        """Factory, arguments, threads and device; of `auto` also what it stands for on this machine."""
         return {
             "factory": parameters.factory or "",
             "kwargs": json.dumps(parameters.kwargs, sort_keys=True, default=repr),
             "threads": str(parameters.threads),
-            "device": parameters.device,
+            "device": f"auto, {automatic_device()}" if parameters.device == "auto" else parameters.device,
         }
 
     def load(self, parameters: TorchParameters, root: Path) -> Model:

@@ -1,14 +1,7 @@
-"""Exported PyTorch programs (.pt2): looked through before they are loaded, then called by input name.
-
-`torch.export.load` unpickles whatever an archive holds as a pickle. A program made by `torch.export.save` from ordinary
-tensors holds none that could run code, and only such archives are loaded.
-"""
+"""Exported PyTorch programs (.pt2): looked through before they are loaded, then called by input name."""
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,13 +11,14 @@ from numpy.typing import NDArray
 
 from harness.errors import ModelError
 from harness.models.fixed_batch import Arrays, fixed_size, run_in_batches
+from harness.models.torch_archive import refuse_code
 from harness.models.torch_values import arrays, to_tensor
 from harness.ports.model import Tensor
 
 
 def load_program(path: Path, device: torch.device) -> TorchProgram:
-    """The program at `path` on `device`; `ModelError` when it is none, or carries pickled code."""
-    _look_through(path)
+    """The program at `path` on `device`; `ModelError` when it is none, or carries code."""
+    refuse_code(path)
     try:
         program = torch.export.load(path)
         # Exported for the CPU as a rule; moving rewrites the devices baked into its graph.
@@ -80,37 +74,6 @@ def _declared(program: Any) -> tuple[Tensor, ...]:
         shape = tuple(size if isinstance(size, int) else None for size in value.shape)
         found.append(Tensor(name, str(value.dtype).removeprefix("torch."), shape))
     return tuple(found)
-
-
-def _look_through(path: Path) -> None:
-    """Refuse archives whose loading would run pickled or compiled code."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            if not any(name.endswith("archive_version") for name in names):
-                raise ModelError(f"{path} is no exported program of this PyTorch generation; save it again with torch.export.save")
-            for name in names:
-                if (reason := _suspicious(name, archive)) is not None:
-                    raise ModelError(f"{path} holds {reason} ({name}), which is not loaded; export the program again without it")
-    except zipfile.BadZipFile:
-        raise ModelError(f"{path} is not an exported program (.pt2), or is truncated; save it with torch.export.save") from None
-
-
-def _suspicious(name: str, archive: zipfile.ZipFile) -> str | None:
-    inner = name.partition("/")[2]
-    if inner.startswith("data/aotinductor/"):
-        return "compiled code"
-    if inner.startswith("data/constants/") and (inner.endswith(".pt") or "opaque_obj_" in inner):
-        return "a pickled object"
-    if inner.endswith(("_weights_config.json", "_constants_config.json")):
-        entries = json.loads(archive.read(name)).get("config", {}).values()
-        return "pickled weights" if any(entry.get("use_pickle") and "custom_obj_" not in entry["path_name"] for entry in entries) else None
-    if inner.startswith("data/sample_inputs/") and archive.getinfo(name).file_size:
-        try:
-            torch.load(io.BytesIO(archive.read(name)), weights_only=True)
-        except Exception:  # whatever weights_only refuses, torch.export would unpickle after all
-            return "pickled example inputs"
-    return None
 
 
 def _first_line(error: Exception) -> str:

@@ -38,6 +38,10 @@ class Dataset(Protocol):
         """The column that holds the ids; None when none is declared (then `ids` are `row-1`, `row-2`…)."""
 
     @property
+    def target_column(self) -> str | None:
+        """The column of the true answers; None when none is declared."""
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """All column names."""
 
@@ -78,10 +82,14 @@ class SegmentSizes:
 
 @dataclass(frozen=True)
 class DataIndex:
-    """What collection has to know of a data set: its number of examples and its segments, in the order of the suite."""
+    """What collection has to know of a data set: its number of examples and its segments, in the order of the suite.
+
+    `clusters` is how many values the `cluster_by` column has, None when none is declared.
+    """
 
     rows: int
     segmentations: tuple[SegmentSizes, ...]
+    clusters: int | None = None
 
 
 class DataOpener(Protocol):

@@ -88,6 +88,9 @@ class Observer(Protocol):
     def output(self, model: ModelSpec, root: Path, dataset: Dataset) -> OutputSpec:
         """What its output means, completed (labels of recorded predictions come from the data)."""
 
+    def examine(self, model: ModelSpec, root: Path, dataset: Dataset) -> None:
+        """An error for what is wrong with its files, and the columns it is fed with, as far as that shows before it runs."""
+
     def observe(self, model: ModelSpec, root: Path, dataset: Dataset, start: int = 0, batch_size: int | None = None) -> Iterator[Chunk]:
         """Answers in row order from row `start` on; a model that cannot run at all raises `ModelError`."""
 

@@ -55,15 +55,6 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, tuple
     return None
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Collects the verdicts of this run, in the process that reports."""
-    verdict = getattr(report, "harness_verdict", None)
-    if verdict is not None:
-        from harness.pytest_plugin.ledger import ledger
-
-        ledger().add(verdict)
-
-
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuses a --candidate that no suite has: a run that judges nothing by a slip must not look like one that was asked for."""
     wanted = session.config.getoption("--candidate")
@@ -71,7 +62,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     from harness.pytest_plugin.ledger import ledger
 
-    known = ledger().candidates
+    known = ledger(session.config).candidates
     unknown = [name for name in wanted if name not in known]
     if known and unknown:
         raise pytest.UsageError(f"no suite has a candidate {unknown[0]!r}; there are: {', '.join(sorted(known))}")
@@ -87,10 +78,12 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Starts a run: its id, shared with worker processes."""
+    """Starts a run: its id, shared with worker processes, and what collects its verdicts."""
+    from harness.pytest_plugin.causes import Causes
     from harness.pytest_plugin.ledger import begin
 
     begin(config)
+    config.pluginmanager.register(Causes(), "harness_causes")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -98,7 +91,7 @@ def pytest_configure_node(node: Any) -> None:
     """Tells an xdist worker which run it belongs to."""
     from harness.pytest_plugin.ledger import ledger
 
-    node.workerinput["harness_run"] = ledger().run_token()
+    node.workerinput["harness_run"] = ledger(node.config).run_token()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -106,26 +99,27 @@ def pytest_testnodedown(node: Any) -> None:
     """Takes over what an xdist worker learnt beside its verdicts."""
     from harness.pytest_plugin.ledger import ledger
 
-    ledger().merge((getattr(node, "workeroutput", None) or {}).get("harness", {}))
+    ledger(node.config).merge((getattr(node, "workeroutput", None) or {}).get("harness", {}))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Writes the reports, or hands what was learnt to the process that will."""
     from harness.pytest_plugin.ledger import ledger
 
-    if ledger().used:
+    if ledger(session.config).used:
         from harness.pytest_plugin.finish import finish
 
         finish(session)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One table per suite."""
+    """What else could not be measured, then one table per suite: between pytest's sections and its own short summary."""
     from harness.pytest_plugin.ledger import ledger
 
-    if ledger().used:
+    if ledger(terminalreporter.config).used:
         from harness.pytest_plugin.finish import summarise
 
+        terminalreporter.config.pluginmanager.getplugin("harness_causes").count_the_rest(terminalreporter)
         summarise(terminalreporter)
 
 

@@ -16,7 +16,7 @@ from harness.core.verdict import Verdict
 from harness.engine.items import Item
 from harness.engine.session import Session
 from harness.engine.tools import Options
-from harness.errors import HarnessError
+from harness.errors import HarnessError, system_sentence
 from harness.pytest_plugin.ledger import ledger
 from harness.pytest_plugin.naming import node_name
 from harness.pytest_plugin.options import is_strict
@@ -48,34 +48,34 @@ class SuiteFile(pytest.File):
 
     def collect(self) -> Iterable[Candidate]:
         """One collector per candidate."""
-        config = self.config
+        config, book = self.config, ledger(self.config)
         try:
             suite = wiring.load(self.path)
-            known = ledger().suites.get(suite.name)
+            known = book.suites.get(suite.name)
             if known is not None and known["path"] != str(self.path):
                 raise HarnessError(f"{self.path}: the suite name {suite.name!r} is taken by {known['path']}; give one of them another name")
             self.skipped = wiring.missing_requirement(suite)
             project = wiring.find_project(self.path, Path(config.invocation_params.dir))
             options = Options(
-                fresh_since=ledger().started if config.getoption("--fresh") else None,
+                fresh_since=book.started if config.getoption("--fresh") else None,
                 without_original=bool(config.getoption("--without-original")),
-                run_id=ledger().run_id,
+                run_id=book.run_id,
             )
             self.session_of_suite = wiring.session(suite, project, options, progress_of(config))
             names = {model.name for model in suite.candidates}
-            ledger().candidates.update(names)
+            book.candidates.update(names)
             chosen = tuple(name for name in config.getoption("--candidate") if name in names)
-            ledger().suites[suite.name] = {"path": str(self.path), "about": suite.about}
-            ledger().sessions[suite.name] = self.session_of_suite
+            book.suites[suite.name] = {"path": str(self.path), "about": suite.about}
+            book.sessions[suite.name] = self.session_of_suite
             if config.getoption("--candidate") and not chosen:
                 return
             items = () if self.skipped else self.session_of_suite.items(chosen)
-            ledger().suites[suite.name]["items"] = len(items)
-        except HarnessError as error:
+            book.suites[suite.name] |= {"items": len(items), "partial": bool(chosen) and names != set(chosen)}
+        except (HarnessError, OSError) as error:
             # A suite that cannot be read fails the run and must not keep the others from being judged: their evidence would
             # be missing tonight for a file they have nothing to do with. (Under xdist pytest does the same by itself.)
             config.option.continue_on_collection_errors = True
-            raise self.CollectError(str(error)) from None
+            raise self.CollectError(system_sentence(error) if isinstance(error, OSError) else str(error)) from None
         by_candidate: dict[str, list[Item]] = {model.name: [] for model in self.session_of_suite.candidates(chosen)}
         for item in items:
             by_candidate[item.candidate].append(item)
@@ -130,7 +130,7 @@ class VerdictItem(pytest.Item):
         """Judges. What could not be measured is an error of the test, not its failure."""
         suite_file = self.parent.parent if self.parent is not None else None
         assert isinstance(suite_file, SuiteFile)
-        facts = ledger().suites[self.harness_item.suite]
+        facts = ledger(self.config).suites[self.harness_item.suite]
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             verdict = suite_file.session_of_suite.verdict(self.harness_item)

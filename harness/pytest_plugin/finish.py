@@ -19,12 +19,10 @@ from harness.report import suite_text, verdict_of
 WIDTH_OF_LOGS = 120
 """Columns a table may take where no terminal says how wide it is."""
 
-_messages: list[str] = []
-
 
 def finish(session: pytest.Session) -> None:
     """Writes the reports of this run; a worker hands over what it learnt instead."""
-    book = ledger()
+    book = ledger(session.config)
     for name, suite_session in book.sessions.items():
         record = suite_session.record()
         facts = {"fingerprints": dict(record.fingerprints), "seconds": record.seconds, "model_calls": record.model_calls}
@@ -32,7 +30,6 @@ def finish(session: pytest.Session) -> None:
     if book.is_worker:
         session.config.workeroutput["harness"] = book.suites  # type: ignore[attr-defined]  # set by xdist on its workers
         return
-    _messages.clear()
     if session.config.getoption("--no-harness-report") or not book.verdicts:
         return
     try:
@@ -40,9 +37,9 @@ def finish(session: pytest.Session) -> None:
         # A suite of which nothing was judged (deselected, skipped, not readable) keeps the report it has.
         record = replace(record, suites=tuple(suite for suite in record.suites if suite.verdicts))
         written = wiring.report(record, _folder(session.config, book), _sessions(session.config, book))
-        _messages.extend(f"report: {_relative(str(path))}" for path in written if path.suffix == ".html")
+        book.messages.extend(f"report: {_relative(str(path))}" for path in written if path.suffix == ".html")
     except HarnessError as error:
-        _messages.append(f"no report was written: {error}")
+        book.messages.append(f"no report was written: {error}")
         if session.exitstatus == 0:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -51,9 +48,9 @@ def summarise(terminal: pytest.TerminalReporter) -> None:
     """One table per suite, then where the reports are."""
     if terminal.config.get_verbosity() < -1:
         return
-    writer = terminal._tw
+    writer, book = terminal._tw, ledger(terminal.config)
     width = writer.fullwidth if terminal.isatty else max(writer.fullwidth, WIDTH_OF_LOGS)
-    for suite in record_of(ledger()).suites:
+    for suite in record_of(book).suites:
         if suite.verdicts:
             terminal.section(f"suite {suite.suite}", sep="-")
             # Line by line: where a terminal does not know a character pytest escapes all of what it is given, line ends included.
@@ -61,7 +58,7 @@ def summarise(terminal: pytest.TerminalReporter) -> None:
                 terminal.write_line(line)
             for warning in suite.warnings:
                 terminal.write_line(f"warning: {warning}")
-    for message in _messages:
+    for message in book.messages:
         terminal.write_line(message)
 
 
@@ -80,7 +77,7 @@ def record_of(book: Ledger) -> RunRecord:
                 warnings=tuple(dict.fromkeys((*facts.get("warnings", ()), *quiet_warnings(verdicts)))),
                 seconds=facts.get("seconds", 0.0),
                 model_calls=facts.get("model_calls", 0),
-                partial=len(verdicts) < facts.get("items", 0),
+                partial=facts.get("partial", False) or len(verdicts) < facts.get("items", 0),
             )
         )
     started = datetime.fromtimestamp(book.started, UTC).isoformat(timespec="seconds")

@@ -13,7 +13,10 @@ import pytest
 
 @dataclass
 class Ledger:
-    """Filled while items run. `suites` maps a suite's name to its facts (path, about, fingerprints, warnings…)."""
+    """Filled while items run.
+
+    `suites` maps a suite's name to its facts (path, about, fingerprints, warnings…); `messages` are the last lines of the summary.
+    """
 
     run_id: str
     started: float
@@ -22,6 +25,7 @@ class Ledger:
     suites: dict[str, dict[str, Any]] = field(default_factory=dict)
     sessions: dict[str, Any] = field(default_factory=dict)
     candidates: set[str] = field(default_factory=set)
+    messages: list[str] = field(default_factory=list)
 
     @property
     def used(self) -> bool:
@@ -50,20 +54,34 @@ class Ledger:
         return {"id": self.run_id, "started": self.started}
 
 
-_ledger: Ledger | None = None
+class Listener:
+    """Puts the verdicts that arrive into one run's ledger: the hook it listens to does not say whose report it is given."""
+
+    def __init__(self, book: Ledger) -> None:
+        self._book = book
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Collects the verdicts of this run, in the process that reports."""
+        verdict = getattr(report, "harness_verdict", None)
+        if verdict is not None:
+            self._book.add(verdict)
+
+
+# Kept with the run, not with the process: tests of pytest plugins run pytest inside pytest.
+_LEDGER = pytest.StashKey[Ledger]()
 
 
 def begin(config: pytest.Config) -> None:
-    """Starts the ledger of this process; a worker's belongs to the run of its controller."""
-    global _ledger
+    """Starts the ledger of a run; a worker's belongs to the run of its controller."""
     token = getattr(config, "workerinput", {}).get("harness_run")
     if token is not None:
-        _ledger = Ledger(token["id"], token["started"], is_worker=True)
+        book = Ledger(token["id"], token["started"], is_worker=True)
     else:
-        _ledger = Ledger(uuid.uuid4().hex[:12], time.time(), is_worker=hasattr(config, "workerinput"))
+        book = Ledger(uuid.uuid4().hex[:12], time.time(), is_worker=hasattr(config, "workerinput"))
+    config.stash[_LEDGER] = book
+    config.pluginmanager.register(Listener(book), "harness_listener")
 
 
-def ledger() -> Ledger:
-    """The ledger of this process."""
-    assert _ledger is not None, "pytest_configure has not run"
-    return _ledger
+def ledger(config: pytest.Config) -> Ledger:
+    """The ledger of a run."""
+    return config.stash[_LEDGER]

@@ -14,4 +14,4 @@ def power_lines(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
     if config.get_verbosity() < 0:
         return []
     lines = underpowered([item.harness_item for item in items if isinstance(item, VerdictItem)])
-    return [*lines, *(line for session in ledger().sessions.values() for line in unused_segmentations(session))]
+    return [*lines, *(line for session in ledger(config).sessions.values() for line in unused_segmentations(session))]

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from harness.core.numbers import known, listed, plural, texts
 from harness.core.outcome import Outcome
 from harness.core.run import SuiteRecord
 from harness.core.verdict import Verdict
-from harness.report.numbers import known, texts
 from harness.report.standing import CheckGroup, Standing, check_groups, standing_of, word_of, worst_first
-from harness.report.text import listed, one_line, plural, sentence
+from harness.report.text import one_line, sentence
 from harness.report.tradeoff import smaller_but_slower
 
 _UNPROVEN = (Standing.SUSPECT, Standing.WARNED, Standing.BLOCKING_SUSPECT, Standing.UNPROVEN)
@@ -150,7 +150,7 @@ def _findings(result: CandidateResult) -> str:
 
 
 def finding(verdict: Verdict) -> str:
-    """What one verdict found: `accuracy[language:bn] dropped 12.3 points (90 % interval 8.1 to 16.5), margin 2`."""
+    """What one verdict found: `accuracy[language:bn] dropped 12.3pp (90 % interval 8.1 to 16.5), margin 2pp`."""
     tail = f"[{one_line(verdict.segment.label, 120)}]" if verdict.segment else ""
     name = one_line(verdict.check, 80) + tail
     measured = _measured(verdict)
@@ -166,10 +166,10 @@ def _measured(verdict: Verdict) -> str | None:
     interval = f" ({found.level} interval {found.interval})" if found.interval else ""
     if verdict.outcome is Outcome.FAIL and comparison.drop.value > comparison.margin:
         rose = comparison.candidate.value > comparison.original.value
-        return f"{'rose' if rose else 'dropped'} {found.drop}{found.unit.suffix}{interval}, margin {found.margin}"
+        return f"{'rose' if rose else 'dropped'} {found.drop}{found.unit.suffix}{interval}, margin {comparison.margin_text or found.margin}"
     if verdict.outcome is Outcome.INCONCLUSIVE and found.interval:
         more = f"; about {verdict.needs_more:,} more examples would settle it" if verdict.needs_more else ""
-        return f"is not settled: drop {found.drop}{found.unit.suffix}{interval}, margin {found.margin}{more}"
+        return f"is not settled: drop {found.drop}{found.unit.suffix}{interval}, margin {comparison.margin_text or found.margin}{more}"
     return None
 
 

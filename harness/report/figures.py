@@ -7,14 +7,9 @@ from dataclasses import dataclass
 
 from harness.arrays.footprint import Footprint
 from harness.core.estimate import Figure
-from harness.core.units import format_bytes
+from harness.core.numbers import BEYOND_READING, BYTES, SECONDS, known, number, quantity
 from harness.report.extras import ReportExtras
-from harness.report.numbers import BEYOND_READING, known, number
 from harness.report.text import one_line
-
-_BYTES = ("B", "bytes", "byte")
-_SECONDS = ("s", "seconds")
-_SHARES = ("%", "share", "fraction")
 
 
 @dataclass(frozen=True)
@@ -34,8 +29,8 @@ class FigureRow:
 def figure_row(figure: Figure) -> FigureRow:
     """A figure in words, with the change against the original; a noise floor stands in the original's place and needs no note."""
     return FigureRow(
-        one_line(figure.name.replace("_", " "), 80),
-        figure_value(figure.original, figure.unit),
+        one_line(figure.title, 80),
+        quantity(figure.original, one_line(figure.unit, 20)),
         _with_interval(figure),
         change(figure.original, figure.candidate) if _compares(figure) else None,
         None if figure.limit is None else one_line(figure.limit, 80),
@@ -47,7 +42,7 @@ def figure_row(figure: Figure) -> FigureRow:
 
 def _with_interval(figure: Figure) -> str | None:
     """`21.9 (20.8 to 23) %`, the unit once where it is the same."""
-    value, low, high = (figure_value(each, figure.unit) for each in (figure.candidate, figure.low, figure.high))
+    value, low, high = (quantity(each, one_line(figure.unit, 20)) for each in (figure.candidate, figure.low, figure.high))
     if value is None or low is None or high is None:
         return value
     numbers, units = zip(*(text.partition(" ")[::2] for text in (value, low, high)), strict=True)
@@ -67,29 +62,7 @@ def _met_word(figure: Figure) -> str:
 def _compares(figure: Figure) -> bool:
     """Whether the original's value is one to be relative to: sizes, times and counts, but no noise floor."""
     counts = all(value is not None and float(value).is_integer() for value in (figure.original, figure.candidate))
-    return figure.unit in (*_BYTES, *_SECONDS) or (figure.unit == "" and counts)
-
-
-def figure_value(value: float | None, unit: str) -> str | None:
-    """`1.23 MB`, `12.3 ms`, `3.4 %`, `1,234,567`; None for None."""
-    finite = known(value)
-    if finite is None:
-        return None
-    if abs(finite) >= BEYOND_READING:
-        return f"{_signed(f'{finite:.3g}')} {one_line(unit, 20)}".rstrip()
-    if unit in _BYTES:
-        return format_bytes(finite)
-    if unit in _SECONDS:
-        return f"{finite * 1000:.3g} ms" if abs(finite) < 1 else f"{finite:.3g} s"
-    if unit in _SHARES:
-        return f"{_signed(f'{finite * 100:.3g}')} %"
-    text = f"{finite:,.0f}" if float(finite).is_integer() else f"{finite:,.4g}"
-    return f"{_signed(text)} {one_line(unit, 20)}".rstrip()
-
-
-def _signed(text: str) -> str:
-    """With a true minus sign."""
-    return "−" + text[1:] if text.startswith("-") else text
+    return figure.unit in (*BYTES, *SECONDS) or (figure.unit == "" and counts)
 
 
 def change(original: float | None, candidate: float | None) -> str | None:
@@ -117,7 +90,7 @@ _QUANTITIES: tuple[tuple[str, str, Callable[[Footprint], float | None]], ...] = 
     ("Compressed (gzip)", "B", lambda f: f.gzip_bytes),
     ("Parameters", "", lambda f: f.weights.parameters if f.weights else None),
     ("Non-zero", "", lambda f: f.weights.non_zero if f.weights else None),
-    ("Low precision", "%", lambda f: f.weights.low_precision / f.weights.parameters if f.weights and f.weights.parameters else None),
+    ("Below 16 bits", "%", lambda f: f.weights.low_precision / f.weights.parameters if f.weights and f.weights.parameters else None),
     ("Load time", "s", lambda f: f.load_seconds),
     ("Peak memory", "B", lambda f: f.peak_memory),
 )
@@ -144,4 +117,4 @@ def footprint_table(extras: ReportExtras) -> FootprintTable | None:
 
 
 def _cell(value: float | None, original: float | None, unit: str) -> tuple[str | None, str | None]:
-    return figure_value(value, unit), None if unit == "%" else change(original, value)
+    return quantity(value, unit), None if unit == "%" else change(original, value)

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from harness.errors import StoreError
 
+PARTIAL = "partial"
+"""Folder inside a suite's own with the report of the last run of a part of it."""
+
 
 def suite_folder(folder: Path, suite: str) -> Path:
     """Where a suite's report stands. A name that is no safe folder name gets one, with a hash that keeps it distinct."""
@@ -17,6 +20,11 @@ def suite_folder(folder: Path, suite: str) -> Path:
     if safe and safe == suite:
         return folder / suite
     return folder / f"{safe or 'suite'}-{hashlib.sha256(suite.encode('utf-8', 'replace')).hexdigest()[:8]}"
+
+
+def report_folder(folder: Path, suite: str, *, partial: bool) -> Path:
+    """Where a run's report of a suite goes: a run of a part of it leaves the report of the last full run alone."""
+    return suite_folder(folder, suite) / PARTIAL if partial else suite_folder(folder, suite)
 
 
 def write_atomically(path: Path, text: str) -> Path:

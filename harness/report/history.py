@@ -12,10 +12,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.core.numbers import known
 from harness.core.run import RunRecord
 from harness.core.verdict import Verdict
 from harness.errors import StoreError
-from harness.report.numbers import known
 
 SCHEMA_VERSION = 1
 _WAIT_SECONDS = 30.0

@@ -8,15 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from harness.core.numbers import plural, texts
 from harness.core.run import RunRecord, SuiteRecord
 from harness.core.verdict import Verdict
 from harness.report.conclusion import group_headline, group_leader, headline
 from harness.report.extras import ReportExtras
 from harness.report.figures import FigureRow, figure_row, footprint_table
 from harness.report.material import Material
-from harness.report.numbers import texts
 from harness.report.standing import Standing, standing_of, word_of
-from harness.report.text import one_line, plural
+from harness.report.text import one_line
 
 LIMIT = 60_000
 _ROWS = 25
@@ -31,7 +31,8 @@ _EMPTY = "–"
 def summary_text(material: Material) -> str:
     """The whole comment, shorter than `LIMIT` characters."""
     run, record, extras = material.run, material.record, material.extras
-    title = f"## {material.standing.sign} {escaped(record.suite)}: {escaped(headline(record), 1500)}"
+    partial = " (partial run)" if record.partial else ""
+    title = f"## {material.standing.sign} {escaped(record.suite)}: {escaped(headline(record), 1500)}{partial}"
     return _fitted(
         [
             [title],

@@ -13,10 +13,10 @@ from typing import Any
 
 from harness.core.comparison import Comparison
 from harness.core.estimate import Estimate, Figure
+from harness.core.numbers import known, unit_of
 from harness.core.run import RunRecord, SuiteRecord
 from harness.core.verdict import Verdict
 from harness.report.extras import ReportExtras
-from harness.report.numbers import known, unit_of
 
 SCHEMA_VERSION = 1
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from harness.core.numbers import known, scaled, texts
 from harness.core.verdict import Verdict
 from harness.report.figures import FigureRow, figure_row
-from harness.report.numbers import known, scaled, texts
 from harness.report.standing import Standing, standing_of, word_of
 from harness.report.text import one_line
 
@@ -86,8 +86,8 @@ def _numbers(verdict: Verdict, words: dict[str, Words]) -> dict[str, Any]:
         "ta": found.candidate,
         "td": found.drop,
         "ti": found.interval,
-        "tm": found.margin,
-        "u": found.unit.short.strip(),
+        "tm": None if found.margin is None else one_line(comparison.margin_text, 40) or found.margin,
+        "u": found.unit.suffix,
         "lost": comparison.lost,
         "gained": comparison.gained,
         "metric": words["metric"](comparison.metric),

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from harness.core.numbers import Texts, texts
 from harness.core.verdict import Verdict
 from harness.report.conclusion import CandidateResult, group_headline, group_leader
 from harness.report.extras import ReportExtras
 from harness.report.figures import FigureRow, figure_row, footprint_table
 from harness.report.material import Material
-from harness.report.numbers import Texts, texts
 from harness.report.standing import CheckGroup, Standing, standing_of, word_of, worst_first
 from harness.report.trend import Sparkline, sparkline
 

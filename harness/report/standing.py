@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from harness.core.numbers import known
 from harness.core.outcome import Outcome
 from harness.core.verdict import Verdict
-from harness.report.numbers import known
 
 
 class Standing(Enum):
@@ -18,9 +18,9 @@ class Standing(Enum):
     UNEXPECTED = ("unexpected", "✕", "UNEXPECTED PASS", "passed although a failure was announced")
     ERROR = ("error", "!", "ERROR", "could not be measured")
     INVALID = ("invalid", "!", "INVALID", "the measurement cannot be trusted")
-    BLOCKING_SUSPECT = ("blocking-suspect", "▲", "SUSPECT", "outside the margin, not yet certain, and it blocks")
+    BLOCKING_SUSPECT = ("blocking-suspect", "▲", "SUSPECT", "outside the margin, not certain among so many segments, and it blocks")
     UNPROVEN = ("unproven", "?", "INCONCLUSIVE", "not proven within the margin, and it blocks")
-    SUSPECT = ("suspect", "▲", "SUSPECT", "outside the margin, not yet certain")
+    SUSPECT = ("suspect", "▲", "SUSPECT", "outside the margin, not certain among so many segments")
     WARNED = ("warned", "?", "INCONCLUSIVE", "not proven within the margin")
     EXPECTED = ("expected", "○", "EXPECTED", "announced in the suite, with a reason")
     PASS = ("pass", "✓", "PASS", "proven within the margin")

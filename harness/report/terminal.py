@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.core.numbers import Texts, texts
 from harness.core.run import SuiteRecord
 from harness.core.verdict import Verdict
 from harness.report.conclusion import group_headline, group_leader, headline
 from harness.report.figures import figure_row
-from harness.report.numbers import Texts, texts
 from harness.report.standing import CheckGroup, Standing, check_groups, standing_of, word_of
 from harness.report.text import one_line
 
@@ -52,7 +52,7 @@ def _comparison_lines(verdict: Verdict, found: Texts) -> list[str]:
     rows = [
         ("original", found.original, found.original_interval),
         ("candidate", found.candidate, found.candidate_interval),
-        ("drop", None if found.drop is None else found.drop + found.unit.short, found.interval),
+        ("drop", None if found.drop is None else found.drop + found.unit.suffix, found.interval),
     ]
     width = max((len(value) for _, value, _ in rows if value), default=0)
     lines = []

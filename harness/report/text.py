@@ -21,14 +21,3 @@ def one_line(text: str, limit: int = 200) -> str:
 def sentence(text: str, limit: int = 400) -> str:
     """One line without its final full stop, to be continued or quoted."""
     return one_line(text, limit).rstrip(".")
-
-
-def plural(count: int, noun: str) -> str:
-    """`1 segment`, `2 segments`, `1,234 segments`."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
-def listed(names: list[str], most: int = 3) -> str:
-    """`a`, `a and b`, `a, b and 4 more`."""
-    shown = names if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"]
-    return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.core.estimate import DISK_BYTES, MEDIAN_RATIO, Figure
+from harness.core.numbers import known, number
 from harness.core.verdict import Verdict
-from harness.report.numbers import known, number
 from harness.report.text import one_line
 
 

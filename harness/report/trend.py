@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.core.numbers import number, unit_of
 from harness.core.verdict import Verdict
 from harness.report.history import TrendPoint
-from harness.report.numbers import number, unit_of
 
 WIDTH, HEIGHT, _EDGE = 220.0, 56.0, 6.0
 

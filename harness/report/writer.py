@@ -11,7 +11,7 @@ from harness.core.verdict import Verdict
 from harness.errors import StoreError
 from harness.report import history
 from harness.report.extras import ReportExtras
-from harness.report.files import suite_folder, write_atomically
+from harness.report.files import report_folder, write_atomically
 from harness.report.markdown import summary_text
 from harness.report.material import Material, Trends
 from harness.report.page import page_text
@@ -25,6 +25,7 @@ _MOST_TRENDS = 60
 def write_reports(run: RunRecord, folder: Path, extras: Mapping[str, ReportExtras] | None = None, *, remember: bool = True) -> list[Path]:
     """Write `index.html`, `summary.md` and `result.json` of every suite below `folder`; the paths, in that order per suite.
 
+    A partial run goes to a folder of its own inside the suite's, so that the last full report stays.
     `extras` maps suite names to what the verdicts do not hold. `remember` adds the run to `folder/history.sqlite` first (the
     same run twice counts once); a history that cannot be used costs the trend, not the report, which then says so. Each file
     is replaced whole or not at all. Raises `StoreError` when the folder cannot be written.
@@ -34,7 +35,9 @@ def write_reports(run: RunRecord, folder: Path, extras: Mapping[str, ReportExtra
     for record in run.suites:
         material = Material(run, record, (extras or {}).get(record.suite, ReportExtras()))
         trends, unread = _trends(folder / HISTORY, material)
-        written += _write(replace(material, trends=trends, no_trend=trouble or unread), suite_folder(folder, record.suite))
+        written += _write(
+            replace(material, trends=trends, no_trend=trouble or unread), report_folder(folder, record.suite, partial=record.partial)
+        )
     return written
 
 

@@ -12,6 +12,7 @@ from harness.spec.data import DATA_KEYS, SOURCE, read_data
 from harness.spec.defaults import Defaults
 from harness.spec.faults import Faults, unknown_key
 from harness.spec.files import gather
+from harness.spec.measurable import refuse_unmeasurable
 from harness.spec.merge import Exclusive
 from harness.spec.models import CANDIDATE_KEYS, COMMON_KEYS, COMPRESS, read_models
 from harness.spec.registers import Registers
@@ -54,6 +55,7 @@ def _read(context: Context, table: Table, path: Path) -> Suite | None:
     original, candidates = read_models(context, table, check_table(context, table).entries)
     if head is None or original is None:
         return None
+    refuse_unmeasurable(context, check_table(context, table), checks, original, candidates)
     return Suite(
         name=head.suite,
         path=path,

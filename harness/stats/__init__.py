@@ -12,6 +12,7 @@ from harness.stats.clusters import (
     cluster_means,
     cluster_summary,
     clustered_counts,
+    effective_clusters,
 )
 from harness.stats.delong import PairedAuroc, delong
 from harness.stats.holm import HolmResult, holm
@@ -27,7 +28,7 @@ from harness.stats.power import (
     smallest_provable_margin,
 )
 from harness.stats.proportions import clopper_pearson_lower, clopper_pearson_upper, wilson_interval
-from harness.stats.quantile_limits import fewest_for_upper_limit, quantile_lower_limit, quantile_upper_limit
+from harness.stats.quantile_limits import fewest_for_upper_limit, quantile_interval, quantile_lower_limit, quantile_upper_limit
 from harness.stats.ratio import nam_blackwelder_interval, nam_blackwelder_p_harm
 from harness.stats.rounds import FEWEST_ROUNDS, RoundRatio, Trend, provable_factor, proving_power, round_ratio, rounds_needed, trend
 from harness.stats.sample_size import can_ever_pass, needed_to_pass, needs_more, required_n, smallest_detectable_drop
@@ -62,6 +63,7 @@ __all__ = [
     "delong",
     "describe_change",
     "detection_power",
+    "effective_clusters",
     "fewest_for_upper_limit",
     "holm",
     "judge_families",
@@ -81,6 +83,7 @@ __all__ = [
     "power_binary",
     "provable_factor",
     "proving_power",
+    "quantile_interval",
     "quantile_lower_limit",
     "quantile_upper_limit",
     "required_n",

@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from harness.stats.distributions import binomial_cdf
-from harness.stats.numbers import Array, check_level
+from harness.stats.numbers import Array, Interval, check_level
 
 
 def fewest_for_upper_limit(q: float, confidence: float = 0.95) -> int:
@@ -49,6 +49,18 @@ def quantile_lower_limit(values: Array, q: float, confidence: float = 0.95) -> f
     """
     upper = quantile_upper_limit(-np.asarray(values, dtype=np.float64), 1 - q, confidence)
     return None if upper is None else -upper
+
+
+def quantile_interval(values: Array, q: float, level: float = 0.90) -> Interval[float]:
+    """Two-sided interval of the q-quantile, (1 − level)/2 on each side; infinite where the values are too few.
+
+    >>> quantile_interval(range(299), 0.99).high, quantile_interval(range(298), 0.99).high
+    (298.0, inf)
+    """
+    check_level(level)
+    confidence = (1 + level) / 2
+    low, high = quantile_lower_limit(values, q, confidence), quantile_upper_limit(values, q, confidence)
+    return Interval(-math.inf if low is None else low, math.inf if high is None else high)
 
 
 def _check(q: float, confidence: float) -> None:

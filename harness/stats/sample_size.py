@@ -36,25 +36,26 @@ def required_n(flip_rate: Number, margin: Number, level: float = 0.90, power: fl
 
 
 @overload
-def needs_more(n: float, gained: float, lost: float, margin: float) -> int | None: ...
+def needs_more(n: float, gained: float, lost: float, margin: float, level: float = 0.90) -> int | None: ...
 @overload
-def needs_more(n: Array, gained: Number, lost: Number, margin: Number) -> tuple[int | None, ...]: ...
-def needs_more(n: Number, gained: Number, lost: Number, margin: Number) -> int | tuple[int | None, ...] | None:
+def needs_more(n: Array, gained: Number, lost: Number, margin: Number, level: float = 0.90) -> tuple[int | None, ...]: ...
+def needs_more(n: Number, gained: Number, lost: Number, margin: Number, level: float = 0.90) -> int | tuple[int | None, ...] | None:
     """About how many more examples would prove `margin`, if there is truly no drop; one answer per segment for arrays.
 
     None when the observed drop is the margin or more: then more examples would more likely prove harm. The flip rate is
     estimated as (flips + 1)/(n + 2). Where chance has already used up the examples this rule asks for, the answer is what
     carries the counts through if everything to come goes as expected.
     """
+    check_level(level)
     (n, b, c, m), scalar = together(n, gained, lost, margin)
     check_counts(n=n, gained=b, lost=c, margin=m)
     hopeless = (c - b >= m * n) & (n > 0) | (m <= 0)
     m = np.where(hopeless, 0.5, np.minimum(m, 0.999))
     psi = np.minimum((b + c + 1) / (n + 2), 1.0)
-    more = np.asarray(required_n(psi, m)) - n
+    more = np.asarray(required_n(psi, m, level)) - n
     late = ~hopeless & (more < 1)
     if late.any():
-        more[late] = _to_carry_through(n[late], b[late], c[late], m[late], psi[late])
+        more[late] = _to_carry_through(n[late], b[late], c[late], m[late], psi[late], level)
     answers = tuple(None if none else int(np.ceil(count)) for none, count in zip(hopeless, more, strict=True))
     return answers[0] if scalar else answers
 
@@ -112,9 +113,9 @@ def smallest_detectable_drop(
     return apart(drop, scalar)
 
 
-def _to_carry_through(n: Floats, b: Floats, c: Floats, m: Floats, psi: Floats) -> Floats:
+def _to_carry_through(n: Floats, b: Floats, c: Floats, m: Floats, psi: Floats, level: float) -> Floats:
     """Further examples, flipping both ways alike, after which the score at −m is enough."""
-    z = two_sided_z(0.90)
+    z = two_sided_z(level)
     low, high = np.zeros_like(n), np.maximum(n, 1.0)
 
     def enough(more: Floats) -> Any:

@@ -43,31 +43,34 @@ def smallest_provable_margin_scores(n: Number, sd: Number, reach: Number, power:
 
 
 @overload
-def needs_more_scores(n: float, mean: float, sd: float, reach: float, margin: float) -> int | None: ...
+def needs_more_scores(n: float, mean: float, sd: float, reach: float, margin: float, level: float = 0.90) -> int | None: ...
 @overload
-def needs_more_scores(n: Array, mean: Number, sd: Number, reach: Number, margin: Number) -> tuple[int | None, ...]: ...
-def needs_more_scores(n: Number, mean: Number, sd: Number, reach: Number, margin: Number) -> int | tuple[int | None, ...] | None:
+def needs_more_scores(n: Array, mean: Number, sd: Number, reach: Number, margin: Number, level: float = 0.90) -> tuple[int | None, ...]: ...
+def needs_more_scores(
+    n: Number, mean: Number, sd: Number, reach: Number, margin: Number, level: float = 0.90
+) -> int | tuple[int | None, ...] | None:
     """About how many more examples would prove `margin`, if there is truly no drop; one answer per segment for arrays.
 
     None when the observed drop (−`mean`) is the margin or more, or the margin can never be proven. Where the examples
     asked for are already there and chance went against the candidate, the answer is what carries the mean through if
     everything to come shows no change.
     """
+    check_level(level)
     (n, mean, sd, reach, m), scalar = together(n, mean, sd, reach, margin)
     mean, sd = np.where(n > 0, mean, 0.0), np.where(n > 1, sd, 0.0)
     check_counts(n=n, sd=sd, reach=reach, margin=m)
     open_ = (m > 0) & ((-mean < m) | (n == 0))
     answers = np.full(len(n), np.nan)
-    answers[open_] = _more(n[open_], mean[open_], sd[open_], reach[open_], m[open_])
+    answers[open_] = _more(n[open_], mean[open_], sd[open_], reach[open_], m[open_], level)
     numbers = tuple(None if np.isnan(count) else int(count) for count in answers)
     return numbers[0] if scalar else numbers
 
 
-def _more(n: Floats, mean: Floats, sd: Floats, reach: Floats, margin: Floats) -> Floats:
+def _more(n: Floats, mean: Floats, sd: Floats, reach: Floats, margin: Floats, level: float) -> Floats:
     """Further examples; the spread counts one example at full reach more than was seen, as the flip rate counts one flip more."""
     spread = np.sqrt((np.maximum(n - 1, 0) * sd * sd + reach * reach) / np.maximum(n, 1))
-    more = _fewest(n, lambda total: _provable(total, spread, reach, POWER, 0.90) <= margin)
-    carried = _fewest(n, lambda total: _provable(total, spread, reach, 0.5, 0.90) - mean * n / total <= margin)
+    more = _fewest(n, lambda total: _provable(total, spread, reach, POWER, level) <= margin)
+    carried = _fewest(n, lambda total: _provable(total, spread, reach, 0.5, level) - mean * n / total <= margin)
     return np.where(more >= 1, more, np.maximum(carried, 1.0))
 
 

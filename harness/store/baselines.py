@@ -36,9 +36,9 @@ class FileBaselines:
     def load(self, suite: str, candidate: str) -> Baseline | None:
         """See `Baselines.load`."""
         path = self._path(suite, candidate)
-        if not path.is_file():
-            return None
         try:
+            if not path.is_file():
+                return None
             document = json.loads(path.read_text(encoding="utf-8"))
             if document["format"] != FORMAT:
                 raise BaselineError(f"{path} has format {document['format']}, this version reads {FORMAT}; accept it again")
@@ -101,6 +101,7 @@ def _baseline(document: Mapping[str, Any], outcomes: Mapping[tuple[Side, str], O
         segments={check: tuple(labels) for check, labels in document["segments"].items()},
         measures=document["measures"],
         edges={data: {name: tuple(edges) for name, edges in by_name.items()} for data, by_name in document["edges"].items()},
+        edge_rules=document.get("edge_rules", {}),  # older baselines lack them, and their edges are not used
         golden=Acceptance(**document["golden"]),
         accepted=Acceptance(**document["accepted"]),
         history=tuple(Acceptance(**entry) for entry in document["history"]),

@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,10 @@ from harness.store.atomic import MAKING, store_errors
 
 AREAS = ("evidence", "models", "data", "index", "corrupt")
 """Folders under the harness's own."""
+
+
+_RECORD, _STEPS = "artifact.json", ".steps"
+"""In a made folder: what says that it is whole. Among the candidates of a suite: where results of single steps are kept."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,12 @@ class Cleaned:
 
 @dataclass(frozen=True)
 class _Item:
-    """What is removed together: the first path is what counts, `lock` is held by whoever writes it."""
+    """What is removed together: the first path is what counts, `locks` are held by whoever writes or reads it."""
 
     name: str
     paths: tuple[Path, ...]
     used: float
-    lock: Path | None = None
+    locks: tuple[Path, ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -113,22 +117,43 @@ def _items(root: Path, area: str) -> list[_Item]:
     children = sorted(folder.iterdir())
     match area:
         case "evidence":
-            return [_Item(path.name, (path,), _used(path / "key.json", path), Path(f"{path}.lock")) for path in children if path.is_dir()]
+            return [
+                _Item(path.name, (path,), _used(path / "key.json", path), (Path(f"{path}.lock"),)) for path in children if path.is_dir()
+            ]
         case "data":
             copies = [path for path in children if path.suffix == ".parquet"]
-            whole = [_Item(path.stem, (path, path.with_suffix(".json")), _used(path), path.with_suffix(".lock")) for path in copies]
+            whole = [_Item(path.stem, (path, path.with_suffix(".json")), _used(path), (path.with_suffix(".lock"),)) for path in copies]
             return whole + [_unfinished(path) for path in children if path.suffix == MAKING]
         case "index":
             return [_Item(path.stem, (path,), _used(path)) for path in children if path.suffix == ".json"]
         case "models":
-            return [_Item(path.name, (path,), _newest(path)) for path in children if path.is_dir()]
+            return _made(folder)
         case _:
             return [_Item(path.name, (path,), _used(path)) for path in children]
 
 
 def _unfinished(path: Path) -> _Item:
     """A copy `<key>.<process>.making`: being made, or left by a process that died."""
-    return _Item(path.name, (path,), _used(path), path.with_name(f"{path.name.partition('.')[0]}.lock"))
+    return _Item(path.name, (path,), _used(path), (path.with_name(f"{path.name.partition('.')[0]}.lock"),))
+
+
+def _made(folder: Path) -> list[_Item]:
+    """Every made folder, `<suite>/<candidate>/<key>`, on its own: finding one touches its record; and what a dead process left."""
+    found = [record.parent for record in sorted(folder.rglob(_RECORD)) if not record.parent.name.endswith(MAKING)]
+    left = [path for path in sorted(folder.rglob(f".*{MAKING}")) if path.is_dir()]
+    return [
+        *(_Item(path.name, (path,), _used(path / _RECORD), (_lock(path), *_readers(path))) for path in found),
+        *(_Item(path.name, (path,), _used(path), (_lock(path),)) for path in left),
+    ]
+
+
+def _lock(path: Path) -> Path:
+    return path.with_name(f"{path.name.removeprefix('.').removesuffix(MAKING)}.lock")
+
+
+def _readers(path: Path) -> list[Path]:
+    """Locks of the candidates that may be made of a step's result just now: all of the suite."""
+    return sorted(path.parent.parent.glob("[!.]*/*.lock")) if path.parent.name == _STEPS else []
 
 
 def _entry(item: _Item) -> StoredEntry | None:
@@ -154,7 +179,7 @@ def _entry(item: _Item) -> StoredEntry | None:
 def _remove(item: _Item) -> bool:
     with store_errors("remove", item.paths[0]):
         try:
-            with _free(item.lock):
+            with _free(item.locks):
                 for path in item.paths:
                     _delete(path)
         except Timeout:
@@ -163,17 +188,17 @@ def _remove(item: _Item) -> bool:
 
 
 @contextmanager
-def _free(lock: Path | None) -> Iterator[None]:
-    if lock is None:
-        yield
-        return
-    with FileLock(lock, timeout=0):
+def _free(locks: tuple[Path, ...]) -> Iterator[None]:
+    with ExitStack() as held:
+        for lock in locks:
+            held.enter_context(FileLock(lock, timeout=0))
         yield
 
 
 def _delete(path: Path) -> None:
     if path.is_dir():
-        (path / "complete.json").unlink(missing_ok=True)  # first, so that half of it never looks whole
+        for record in ("complete.json", _RECORD):
+            (path / record).unlink(missing_ok=True)  # first, so that half of it never looks whole
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
@@ -193,7 +218,3 @@ def _used(*paths: Path) -> float:
         except OSError:
             continue
     return 0.0
-
-
-def _newest(folder: Path) -> float:
-    return max((_used(path) for path in (folder, *folder.rglob("*"))), default=0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from harness.catalogue import Kind, Kinds
@@ -33,12 +33,19 @@ def _register(sort: str, group: str, builtin: tuple[Kind[Any], ...]) -> Kinds[An
     for kind in builtin:
         kinds.register(kind)
     for point in entry_points(group=group):
-        found = point.load()
-        if not isinstance(found, Kind):
-            package = point.dist.name if point.dist else point.value
-            raise UsageError(
-                f"the entry point {point.name!r} of {package} in group {group} is not a harness.catalogue.Kind; "
-                f"update or uninstall {package}"
-            )
-        kinds.register(found)
+        kinds.register(_kind(point))
     return kinds
+
+
+def _kind(point: EntryPoint) -> Kind[Any]:
+    """What an installed package offers; whatever its import does wrong is said of the package."""
+    package = point.dist.name if point.dist else point.value
+    where = f"the entry point {point.name!r} of {package} in group {point.group}"
+    try:
+        found = point.load()
+    except (Exception, SystemExit) as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UsageError(f"{where} cannot be imported ({what}); repair, update or uninstall {package}") from error
+    if not isinstance(found, Kind):
+        raise UsageError(f"{where} is not a harness.catalogue.Kind; update or uninstall {package}")
+    return found

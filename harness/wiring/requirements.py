@@ -29,4 +29,11 @@ def _missing(requirement: str) -> str | None:
     kind, _, name = requirement.partition(":")
     if kind == "env":
         return None if os.environ.get(name) else f"the environment variable {name} is not set"
-    return None if find_spec(requirement) is not None else f"the package {requirement} is not installed"
+    return None if _is_installed(requirement) else f"the package {requirement} is not installed"
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except Exception:  # to find a.b Python imports a, which may be missing or fail in its own way
+        return False

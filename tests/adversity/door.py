@@ -10,7 +10,7 @@ import tempfile
 import time
 import uuid
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,11 +50,16 @@ class Run:
 
 
 def pytest_run(
-    folder: Path, *arguments: str | Path, environ: Mapping[str, str | None] | None = None, limit: float = LIMIT, polite: bool = True
+    folder: Path,
+    *arguments: str | Path,
+    environ: Mapping[str, str | None] | None = None,
+    limit: float = LIMIT,
+    polite: bool = True,
+    prefix: Sequence[str] = (),
 ) -> Run:
     """`pytest …` as typed in `folder`; the cases by `suite.yaml::candidate::check[segment]`, a broken suite by `suite.yaml`."""
     junit = Path(tempfile.gettempdir()) / f"junit-{uuid.uuid4().hex}.xml"
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={junit}", *map(str, arguments)]
+    command = [*prefix, sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={junit}", *map(str, arguments)]
     run = _run(command, folder, environ or {}, limit)
     cases = _cases(junit) if junit.exists() else {}
     junit.unlink(missing_ok=True)
@@ -65,10 +70,15 @@ def pytest_run(
 
 
 def harness_run(
-    folder: Path, *arguments: str | Path, environ: Mapping[str, str | None] | None = None, limit: float = LIMIT, polite: bool = True
+    folder: Path,
+    *arguments: str | Path,
+    environ: Mapping[str, str | None] | None = None,
+    limit: float = LIMIT,
+    polite: bool = True,
+    prefix: Sequence[str] = (),
 ) -> Run:
-    """`harness …` as typed in `folder`."""
-    command = [sys.executable, "-c", "from harness.cli import main; main()", *map(str, arguments)]
+    """`harness …` as typed in `folder`; `prefix` is a command that runs it."""
+    command = [*prefix, sys.executable, "-c", "from harness.cli import main; main()", *map(str, arguments)]
     found = _run(command, folder, environ or {}, limit)
     if polite:
         assert_polite(found)

@@ -216,7 +216,7 @@ def test_a_recording_with_gaps_counts_them_as_wrong_and_names_them(folder: Path,
 def test_an_original_with_gaps_makes_the_measurement_invalid(run: Run) -> None:
     case = run.cases["parted-original.yaml::c::accuracy"]
     assert case.outcome == "error"
-    assert "INVALID: the original has no prediction for 2 examples (r7, r8): 0.67% of the data, more than 0.1%" in case.text
+    assert "INVALID: the original has no prediction for 2 examples (r7, r8): 0.67 % of the data, more than 0.1 %" in case.text
 
 
 def test_a_suite_without_a_verdict_keeps_the_report_it_has(tmp_path: Path) -> None:

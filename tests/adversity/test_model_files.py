@@ -81,8 +81,8 @@ def test_nan_is_a_wrong_answer_counted_and_named(folder: Path, run: Run) -> None
         ("empty", "the original cannot be measured: .*empty.onnx is empty"),
         ("truncated", "the original cannot be measured: .*is truncated"),
         ("three", "the original cannot be measured: .*there are 2 labels"),
-        ("nan", r"the original gave NaN or Inf on 400 examples \(p0, p1, .*100.00% of the data, more than 0.1%"),
-        ("infinite", r"the original gave NaN or Inf on 400 examples \(p0, p1, .*100.00% of the data"),
+        ("nan", r"the original gave NaN or Inf on 400 examples \(p0, p1, .*100.00 % of the data, more than 0.1 %"),
+        ("infinite", r"the original gave NaN or Inf on 400 examples \(p0, p1, .*100.00 % of the data"),
     ],
 )
 def test_a_broken_original_makes_the_measurement_invalid(run: Run, name: str, sentence: str) -> None:

@@ -171,7 +171,7 @@ def test_a_model_that_never_answers_is_an_error(run: Run, name: str) -> None:
     ("name", "sentence"),
     [
         ("original-raises", r"INVALID: the original cannot be measured: .*failed on every one of"),
-        ("original-on-seven", r"INVALID: the original raised an error on 1 example \(r7: ValueError: seven.*\): 1.25% of the data"),
+        ("original-on-seven", r"INVALID: the original raised an error on 1 example \(r7: ValueError: seven.*\): 1.25 % of the data"),
     ],
 )
 def test_an_original_that_fails_makes_the_measurement_invalid(run: Run, name: str, sentence: str) -> None:

@@ -99,4 +99,4 @@ def test_a_predicate_that_never_holds_is_unproven(folder: Path) -> None:
     languages(folder, "never", "rare: {}", "rare: {where: \"lang == 'nowhere'\"}")
     run = pytest_run(folder, "suites")
     assert run.cases["never.yaml::c::accuracy"].outcome == "failed"
-    assert re.search("1 of 1 segments unproven, more than max_unproven", run.out)
+    assert re.search("1 of 1 segment unproven, more than max_unproven", run.out)

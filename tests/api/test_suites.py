@@ -39,7 +39,9 @@ def test_run_a_path_or_a_suite(recorded: Path) -> None:
 
 def test_only_some_candidates(recorded: Path) -> None:
     assert {verdict.candidate for verdict in run(recorded, candidates="int8").verdicts} == {"int8"}
-    assert not run(recorded, candidates=["int8"]).partial
+    assert run(recorded, candidates=["int8"]).partial
+    assert not run(recorded, candidates=["int8", "int4"]).partial
+    assert not run(recorded).partial
     with pytest.raises(UsageError, match="no candidate 'int9'"):
         run(recorded, candidates="int9")
 

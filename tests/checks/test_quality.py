@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from harness.arrays.outputs import RowStatus
+from harness.core.numbers import texts
 from harness.core.outcome import Outcome
+from harness.core.verdict import Verdict
 from harness.errors import UsageError
 from tests.checks.build import from_counts, labels, material, quality
 
@@ -280,3 +282,41 @@ def test_the_planner_speaks_of_the_level_of_the_check() -> None:
     assert not quality().hopeless(133, None)
     assert quality(level=0.95).hopeless(188, None)
     assert not quality(level=0.95).hopeless(189, None)
+
+
+def segments_that_lose(*lost_of_1000: int, max_drop: str = "2pp") -> list[Verdict]:
+    """The whole, then one segment of 1,000 examples each."""
+    candidate = [int(i >= lost) for lost in lost_of_1000 for i in range(1000)]
+    names = [f"s{part}" for part in range(len(lost_of_1000)) for _ in range(1000)]
+    made = material(labels([1] * len(candidate)), labels(candidate), [1] * len(candidate), {"name": names})
+    return list(quality(max_drop, segments={"name": {}}).judge(made))
+
+
+def test_a_segment_is_called_worse_than_the_whole_only_when_it_is() -> None:
+    """Where the whole lost more than the margin, the second key compares with the margin, and says so."""
+    whole, light, heavy = segments_that_lose(100, 400)
+    assert {verdict.outcome for verdict in (whole, light, heavy)} == {Outcome.FAIL}
+    for verdict in (light, heavy):
+        assert "significantly more than the tolerated 2pp (p = " in verdict.reason
+        assert "than the whole" not in verdict.reason
+    whole, *_, heavy = segments_that_lose(0, 0, 0, 0, 60)
+    assert whole.outcome is Outcome.PASS
+    assert "significantly worse than the whole (p = " in heavy.reason
+
+
+def test_a_suspect_by_itself_is_one_segment() -> None:
+    names = ["a"] * 50
+    made = material(labels([1] * 50), labels([0] * 3 + [1] * 47), [1] * 50, {"name": names})
+    found = quality("0.5pp", segments={"name": {}}).judge(made)
+    assert not [verdict.reason for verdict in found if "1 segments" in verdict.reason]
+
+
+@pytest.mark.parametrize("counts", [(2000, 0, 79, 0), (1000, 3, 0, 0), (800, 1, 2, 100), (19000, 20, 30, 400)])
+@pytest.mark.parametrize("margin", ["2pp", "3%rel"])
+def test_the_sentence_has_the_numbers_of_the_report(counts: tuple[int, ...], margin: str) -> None:
+    verdict = judged(counts, margin)
+    found = texts(verdict.comparison)
+    assert f"{found.drop}{found.unit.suffix}".removeprefix("−") in verdict.reason
+    assert f"90 % interval of the drop {found.interval}{found.unit.suffix}" in verdict.reason
+    assert "-" not in verdict.reason
+    assert "%" not in verdict.reason.replace(" %", "").replace("%rel", "")

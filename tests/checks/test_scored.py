@@ -10,11 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t as student
 
+from harness.arrays.segmentation import Segmentation
+from harness.checks.capped import Capped
 from harness.checks.judging import Reader, Rules, judge
 from harness.checks.parameters import OnInconclusive
 from harness.checks.scored import ScoreEvaluator
 from harness.checks.table import Groups, Table
 from harness.core.outcome import Outcome
+from harness.core.segment import Segment, SegmentRule
 from harness.core.units import Change
 from harness.core.verdict import Verdict
 from harness.errors import MeasurementError
@@ -45,21 +48,39 @@ def planted(values: np.ndarray, reach: float, level: float = 0.90) -> tuple[floa
 # Clusters
 
 
-def one_damaged_large_cluster() -> ScoreEvaluator:
-    original = np.ones(1009)
-    candidate = np.append(np.full(1000, 0.1), np.ones(9))
-    clusters = np.append(np.zeros(1000), np.arange(1, 10)).astype(np.int32)
+def damaged_large_clusters() -> ScoreEvaluator:
+    """12 clusters of 100 that lost 0.9, and 90 of one example that lost nothing: (1,290)² / (12 · 100² + 90) = 13.857 of equal size."""
+    original = np.ones(1290)
+    candidate = np.append(np.full(1200, 0.1), np.ones(90))
+    clusters = np.append(np.repeat(np.arange(12), 100), np.arange(12, 102)).astype(np.int32)
     return ScoreEvaluator(original, candidate, direction="higher", reach=1.0, clusters=clusters)
 
 
-def test_a_damaged_large_cluster_counts_by_its_examples() -> None:
-    found = whole(one_damaged_large_cluster(), 0.5)
-    assert found.delta[0] == pytest.approx(-900 / 1009)
-    assert found.candidate[0] == pytest.approx(109 / 1009)
-    assert found.n[0] == 1009
-    assert found.notes[0] == ("10 clusters",)
-    assert verdict(one_damaged_large_cluster(), 0.5).outcome is not Outcome.PASS
-    assert verdict(one_damaged_large_cluster(), 0.2).outcome is Outcome.FAIL
+def test_damaged_large_clusters_count_by_their_examples() -> None:
+    found = whole(damaged_large_clusters(), 0.5)
+    assert found.delta[0] == pytest.approx(-1080 / 1290)
+    assert found.candidate[0] == pytest.approx(210 / 1290)
+    assert found.n[0] == 1290
+    assert found.notes[0] == ("102 clusters, worth 13.9 of equal size",)
+    assert verdict(damaged_large_clusters(), 0.5).outcome is not Outcome.PASS
+    assert verdict(damaged_large_clusters(), 0.2).outcome is Outcome.FAIL
+
+
+def test_one_cluster_that_holds_nearly_everything_is_neither_pass_nor_fail() -> None:
+    """1,000 examples and nine of one: (1,009)² / (1,000² + 9) = 1.02."""
+    clusters = np.append(np.zeros(1000), np.arange(1, 10)).astype(np.int32)
+    for candidate in (np.ones(1009), np.append(np.full(1000, 0.1), np.ones(9))):
+        evaluator = ScoreEvaluator(np.ones(1009), candidate, direction="higher", reach=1.0, clusters=clusters)
+        judged = verdict(evaluator, 0.5)
+        assert judged.outcome is Outcome.INCONCLUSIVE
+        assert judged.reason.startswith("10 clusters that count as only 1.0 of equal size, because a few hold most of the examples")
+
+
+def planted_p(n: float, mean: float, sd: float, delta: float) -> float:
+    """One-sided p of a mean of `delta` or more, with one more of +1 among n, by hand."""
+    centre = (n * mean + 1) / (n + 1)
+    squares = (n - 1) * sd**2 + n / (n + 1) * (mean - 1) ** 2
+    return float(student.cdf((centre - delta) / np.sqrt(squares / n / (n + 1)), n))
 
 
 def test_clusters_of_equal_size_are_judged_by_their_means() -> None:
@@ -110,9 +131,43 @@ def test_a_group_with_few_clusters_does_not_keep_the_others_from_being_judged() 
 
 
 def test_the_p_of_harm_counts_clusters_by_their_examples() -> None:
-    """Ten clusters of which the one that lost is large: the mean over examples is harmed, that of the clusters hardly."""
-    evaluator = one_damaged_large_cluster()
-    assert evaluator.p_worse(Groups.everything(1009), 0, 0.2, 1) < 0.05
+    """Of 102 clusters twelve lost, and they are the large ones: the mean over examples is harmed, that of the clusters hardly.
+
+    Residuals from the mean m of −0.837: 100 (−0.9 − m) in the large ones, −m in the small; variance K/(K−1) Σ r² / n².
+    """
+    k, m = 1290**2 / (12 * 100**2 + 90), -1080 / 1290
+    squares = 12 * (100 * (-0.9 - m)) ** 2 + 90 * m**2
+    expected = planted_p(k, m, np.sqrt(k / (k - 1) * squares) / 1290 * np.sqrt(k), -0.2)
+    assert damaged_large_clusters().p_worse(Groups.everything(1290), 0, 0.2, 1) == pytest.approx(expected)
+    assert expected < 0.05
+
+
+def test_p_of_a_segment_is_that_of_t_at_the_drop_of_the_whole() -> None:
+    """A segment that lost 0.5 on average, and one that lost 0.05: the whole lost 0.095."""
+    change = np.append(np.tile([-0.3, -0.7], 50), np.tile([-0.15, 0.05], 450))
+    evaluator = ScoreEvaluator(np.full(1000, 0.8), 0.8 + change, direction="higher", reach=1.0)
+    parts = Segmentation(
+        "part", (Segment("part", (("part", "a"),)), Segment("part", (("part", "b"),))), np.repeat([0, 1], [100, 900]).astype(np.int32)
+    )
+    rules = Rules("s", "int8", "check", "m", Change(0.2, "own"), False, "higher", OnInconclusive(), segments={"part": SegmentRule()})
+    found = judge(evaluator, 1000, rules, {"part": parts}, Reader(lambda *_: ()))[1]
+    assert found.comparison is not None
+    assert found.comparison.p_harm == pytest.approx(planted_p(100, -0.5, change[:100].std(ddof=1), -0.095), rel=1e-6)
+    assert found.comparison.p_harm > 1e3 * planted_p(100, -0.5, change[:100].std(ddof=1), 0.0)
+
+
+def test_what_more_is_needed_speaks_of_the_level_of_the_check() -> None:
+    """The fewest further examples with which reach/(N+1) + t · se + z₈₀ · sd/√N, one planted, is within the margin."""
+    change = np.tile([-0.2, 0.2], 50)
+    spread = np.sqrt((np.sum(change**2) + 1) / 100)
+
+    def enough(n: int, level: float) -> bool:
+        error = np.sqrt(((n - 1) * spread**2 + n / (n + 1)) / n / (n + 1))
+        return 1 / (n + 1) + student.ppf((1 + level) / 2, n) * error + 0.841621 * spread / np.sqrt(n) <= 0.03
+
+    for level in (0.90, 0.99):
+        evaluator = ScoreEvaluator(np.full(100, 0.5), 0.5 + change, direction="higher", reach=1.0, level=level)
+        assert whole(evaluator, 0.03).needs_more[0] == next(more for more in range(1, 2000) if enough(100 + more, level))
 
 
 def test_what_more_is_needed_is_said_in_examples_not_in_clusters() -> None:
@@ -129,10 +184,15 @@ def test_what_more_is_needed_is_said_in_examples_not_in_clusters() -> None:
 # Caps
 
 
+def with_cap(original: np.ndarray, candidate: np.ndarray, direction: Direction, reach: float) -> ScoreEvaluator:
+    """Scores that the metric has cut at 5."""
+    return ScoreEvaluator(original, candidate, direction=direction, reach=reach, capped=Capped.of_scores(original, candidate, 5.0))
+
+
 def test_a_loss_beyond_the_cap_is_no_pass() -> None:
     """MAE 10 of the original and 12 of the candidate arrive as 5 and 5."""
     at_cap = np.full(1000, 5.0)
-    judged = verdict(ScoreEvaluator(at_cap, at_cap, direction="lower", reach=5.0, cap=5.0), 0.5, direction="lower")
+    judged = verdict(with_cap(at_cap, at_cap, "lower", reach=5.0), 0.5, direction="lower")
     assert judged.outcome is Outcome.INCONCLUSIVE
     assert judged.reason.startswith("100.0 % of the scores reach the cap of 5; what lies beyond is not seen")
     assert "raise `cap`" in judged.reason
@@ -145,8 +205,8 @@ def test_a_pass_takes_at_most_five_per_cent_of_examples_at_the_cap(original_at_c
     original, candidate = np.full(1000, 4.9), np.full(1000, 4.9)
     original[:original_at_cap] = 5.0
     candidate[500 : 500 + candidate_at_cap] = 5.0
-    signed = ScoreEvaluator(-original, -candidate, direction="higher", reach=10.0, cap=5.0)
-    for evaluator in (ScoreEvaluator(original, candidate, direction="lower", reach=10.0, cap=5.0), signed):
+    signed = with_cap(-original, -candidate, "higher", reach=10.0)
+    for evaluator in (with_cap(original, candidate, "lower", reach=10.0), signed):
         found = whole(evaluator, 1.0)
         assert bool(found.may_pass[0]) is passes
         assert bool(found.why_not[0]) is not passes
@@ -157,7 +217,7 @@ def test_a_pass_takes_at_most_five_per_cent_of_examples_at_the_cap(original_at_c
 
 def test_the_cap_is_counted_in_each_group_and_only_there() -> None:
     original = np.append(np.full(300, 5.0), np.full(700, 1.0))
-    evaluator = ScoreEvaluator(original, original, direction="lower", reach=5.0, cap=5.0)
+    evaluator = with_cap(original, original, "lower", reach=5.0)
     groups = Groups(np.append(np.zeros(300), np.append(np.ones(600), np.full(100, -1))).astype(np.int32), 2)
     found = evaluator.table(groups, np.full(2, 0.5))
     assert found.may_pass.tolist() == [False, True]
@@ -167,12 +227,12 @@ def test_the_cap_is_counted_in_each_group_and_only_there() -> None:
 def test_a_rare_score_at_the_cap_is_not_said_to_be_none() -> None:
     original = np.zeros(10_000)
     original[0] = 5.0
-    found = whole(ScoreEvaluator(original, original, direction="lower", reach=5.0, cap=5.0), 0.5)
+    found = whole(with_cap(original, original, "lower", reach=5.0), 0.5)
     assert found.notes[0] == ("less than 0.1 % of the scores reach the cap of 5; what lies beyond is not seen",)
 
 
 def test_a_proven_loss_fails_at_the_cap_too() -> None:
-    judged = verdict(ScoreEvaluator(np.ones(100), np.full(100, 5.0), direction="lower", reach=5.0, cap=5.0), 0.5, direction="lower")
+    judged = verdict(with_cap(np.ones(100), np.full(100, 5.0), "lower", reach=5.0), 0.5, direction="lower")
     assert judged.outcome is Outcome.FAIL
 
 

@@ -108,3 +108,17 @@ def test_a_column_of_many_numbers_makes_quartiles(project: Path) -> None:
     assert status == 0, seen
     assert "age has 1,000 values, too many to be segments as they stand" in seen
     assert "age: {column: age, quantiles: 4}" in (project / "suites" / "income.yaml").read_text()
+
+
+def test_it_asks_which_of_two_labels_is_the_positive_one(project: Path) -> None:
+    linear(project / "income.onnx", RIGHT)
+    linear(project / "income.int8.onnx", NEARLY_RIGHT)
+    write_people(project / "people.csv")
+    text = (project / "people.csv").read_text()
+    (project / "people.csv").write_text(text.replace(",0\n", ",poor\n").replace(",1\n", ",rich\n"))
+    answers = [("index 0 first", "poor,rich"), ("which one is the positive one", "rich"), ("by itself?", "-")]
+    status, seen = converse(["init", "income.onnx", "income.int8.onnx", "people.csv", "--target", "income"], answers, project)
+    assert status == 0, seen
+    output = wiring.load(project / "suites" / "income.yaml").original.output
+    assert output is not None
+    assert (str(output.task), output.positive) == ("binary", "rich")

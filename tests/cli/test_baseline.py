@@ -104,7 +104,8 @@ def test_diff_names_what_moved_first(recorded: Path, harness: Door) -> None:
     rows = [line.split() for line in said.out.splitlines() if "::" in line]
     assert rows[0][:4] == ["int8::accuracy[language:de]", "0.00pp", "10.00pp", "+10.00pp"]
     assert rows[1][:4] == ["int8::accuracy", "0.00pp", "2.50pp", "+2.50pp"]
-    assert all(row[3] == "+0.00pp" for row in rows[2:])
+    assert len(rows) == 2
+    assert "3 other items did not move" in said.out
 
 
 def test_diff_from_stored_evidence(recorded: Path, harness: Door) -> None:
@@ -114,10 +115,28 @@ def test_diff_from_stored_evidence(recorded: Path, harness: Door) -> None:
     assert "→ stored evidence" in said.out
 
 
+def test_diff_where_nothing_moved_is_one_line(recorded: Path, harness: Door) -> None:
+    harness("baseline", "accept", "recorded", "--candidate", "int8", "--note", "n")
+    harness("run")
+    said = harness("baseline", "diff", "recorded")
+    assert "nothing moved, in 5 items" in said.out
+    assert "::" not in said.out
+
+
+def test_diff_does_not_call_gone_what_a_partial_run_left_out(recorded: Path, harness: Door) -> None:
+    for candidate in ("int8", "int4"):
+        harness("baseline", "accept", "recorded", "--candidate", candidate, "--note", "n", "--override", "known")
+    harness("run", "--candidate", "int8")
+    said = harness("baseline", "diff", "recorded")
+    assert "nothing moved, in 5 items" in said.out
+    assert "not in the latest run, which was partial: 5 items" in said.out
+    assert "gone" not in said.out
+
+
 def test_diff_tells_what_vanished(recorded: Path, harness: Door) -> None:
     harness("baseline", "accept", "recorded", "--candidate", "int8", "--note", "n")
     path = recorded / "suites" / "recorded.yaml"
     path.write_text(path.read_text().replace(", per: language", ""))
-    harness("run", "--candidate", "int8")
+    harness("run")
     rows = [line.split() for line in harness("baseline", "diff", "recorded").out.splitlines() if "::" in line]
     assert rows[0] == ["int8::accuracy[language:bn]", "0.00pp", "–", "–", "PASS", "gone"]

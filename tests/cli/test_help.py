@@ -12,7 +12,7 @@ import pytest
 from harness import __version__
 from tests.cli.door import Door, process
 
-COMMANDS = ("run", "judge", "plan", "baseline", "report", "init", "schema", "doctor", "clean")
+COMMANDS = ("run", "judge", "plan", "baseline", "report", "init", "schema", "doctor", "clean", "compress")
 
 
 def test_help_names_every_command(harness: Door) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,8 @@ def result(project: Path, suite: str = "recorded", folder: str = "reports") -> d
 def test_a_candidate_that_lost_nothing_passes(recorded: Path, harness: Door) -> None:
     said = harness("run", "--candidate", "int8")
     assert said.status == 0
-    assert "int8 may ship" in said.out
-    assert result(recorded)["partial"] is False
+    assert "recorded: int8 passes what was run (partial run)" in said.out
+    assert result(recorded, "recorded/partial")["partial"] is True
 
 
 def test_a_lost_segment_fails_with_its_name_and_the_reason(recorded: Path, harness: Door) -> None:
@@ -48,7 +49,7 @@ def test_a_report_folder_that_cannot_be_written(recorded: Path, harness: Door) -
     (recorded / "full").write_text("a file where a folder should be")
     said = harness("run", "--candidate", "int8", "--report", "full")
     assert said.status == 2
-    assert "int8 may ship" in said.out
+    assert "int8 passes what was run" in said.out
     assert "no report was written" in said.err
 
 
@@ -73,7 +74,7 @@ def test_a_broken_suite_is_named_and_the_others_are_judged(recorded: Path, harne
     said = harness("run", "--candidate", "int8")
     assert said.status == 2
     assert "suites/broken.yaml:3:1: unknown key 'orignal' in the suite; did you mean 'original'?" in said.err.splitlines()
-    assert "int8 may ship" in said.out
+    assert "int8 passes what was run" in said.out
 
 
 def test_two_suites_with_one_name(recorded: Path, harness: Door) -> None:
@@ -183,7 +184,7 @@ def test_without_original_needs_a_baseline(project: Path, harness: Door) -> None
 
 def test_inside_the_folder_of_suites(recorded: Path, harness: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(recorded / "suites")
-    assert harness("run", "--candidate", "int8").status == 0
+    harness("run")
     assert (recorded / "reports" / "recorded" / "result.json").is_file()
 
 
@@ -196,4 +197,49 @@ def test_beside_the_folder_of_suites_it_says_where_that_is(recorded: Path, harne
 
 
 def test_the_report_is_named_from_here(recorded: Path, harness: Door) -> None:
-    assert "report: reports/recorded/index.html" in harness("run", "--candidate", "int8").err.splitlines()
+    assert "report: reports/recorded/index.html" in harness("run").err.splitlines()
+
+
+def test_a_partial_run_leaves_the_full_report_alone(recorded: Path, harness: Door) -> None:
+    harness("run")
+    folder = recorded / "reports" / "recorded"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    said = harness("run", "--candidate", "int8")
+    assert "report: reports/recorded/partial/index.html" in said.err.splitlines()
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    assert {path.name for path in (folder / "partial").iterdir()} == set(before)
+    assert "(partial run)" in (folder / "partial" / "summary.md").read_text().splitlines()[0]
+    # Both are in the history.
+    with sqlite3.connect(recorded / "reports" / "history.sqlite") as history:
+        assert [count for (count,) in history.execute("SELECT count(*) FROM history GROUP BY run ORDER BY started, count(*) DESC")] == [
+            10,
+            5,
+        ]
+    assert harness("report", "recorded", "--open").out.strip().endswith("reports/recorded/index.html")
+    again = harness("report").out
+    assert again.count("report: reports/recorded/index.html") == 1
+    (folder / "partial" / "index.html").unlink()
+    assert "partial run of" in harness("report", "reports/recorded/partial/result.json").out
+    assert (folder / "partial" / "index.html").is_file()
+
+
+def test_before_the_first_full_run_the_partial_report_is_the_latest(recorded: Path, harness: Door) -> None:
+    harness("run", "--candidate", "int8")
+    assert not (recorded / "reports" / "recorded" / "index.html").exists()
+    assert harness("report", "recorded", "--open").out.strip().endswith("reports/recorded/partial/index.html")
+
+
+def test_all_candidates_by_name_are_a_full_run(recorded: Path, harness: Door) -> None:
+    said = harness("run", "--candidate", "int8", "--candidate", "int4")
+    assert "partial" not in said.out + said.err
+    assert result(recorded)["partial"] is False
+
+
+def test_one_cause_is_explained_once(recorded: Path, harness: Door) -> None:
+    path = recorded / "suites" / "recorded.yaml"
+    path.write_text(path.read_text().replace("prediction: int8", "prediction: int9"))
+    said = harness("run", "--candidate", "int8")
+    assert said.status == 2
+    assert said.out.count("ERROR int8::accuracy") == 1
+    assert "has no column 'int9'; did you mean 'int8'?\n  the same holds for 4 other items of int8\n" in said.out
+    assert "more verdict" not in said.out

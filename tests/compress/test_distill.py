@@ -9,7 +9,8 @@ import torch
 from pydantic import ValidationError
 from torch.nn import functional
 
-from harness.compress.distill import Distill, DistillParameters
+from harness.compress.distill import Distill
+from harness.compress.distill_parameters import DistillParameters
 from harness.compress.network import Network
 from harness.compress.torch_distill import soft_loss
 from harness.core.models import OutputSpec, OutputType, Task

@@ -10,7 +10,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from harness.compress.lottery import Lottery, LotteryParameters
+from harness.compress.lottery import Lottery
+from harness.compress.lottery_parameters import LotteryParameters
 from harness.compress.network import Network
 from harness.errors import ModelError
 from tests.compress.conftest import Net

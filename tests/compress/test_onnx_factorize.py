@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from harness.compress import graph
-from harness.compress.factorize import FactorizeParameters
+from harness.compress.factorize_parameters import FactorizeParameters
 from harness.compress.onnx_factorize import factorize, factors_of, replaced
 from harness.compress.runtime import session
 from harness.errors import ModelError

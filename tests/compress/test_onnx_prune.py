@@ -13,7 +13,8 @@ import torch
 from torch.nn.utils import prune as torch_prune
 
 from harness.compress.onnx_prune import prune
-from harness.compress.prune import Prune, PruneParameters
+from harness.compress.prune import Prune
+from harness.compress.prune_parameters import PruneParameters
 from harness.errors import ModelError
 from harness.ports.compress import StepReport
 from tests.compress import decoding

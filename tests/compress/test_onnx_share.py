@@ -98,7 +98,8 @@ def test_four_bits_keep_the_answers(digits: Net, tmp_path: Path) -> None:
 
 
 def test_pruned_weights_stay_zero(digits: Net, tmp_path: Path) -> None:
-    from harness.compress.prune import Prune, PruneParameters
+    from harness.compress.prune import Prune
+    from harness.compress.prune_parameters import PruneParameters
 
     (stage,) = Prune().stages(PruneParameters(sparsity=0.7))
     Prune().apply(digits.onnx, tmp_path / "pruned.onnx", stage, digits.context(tmp_path / "p"))

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from harness.compress.prune import Prune, PruneParameters, PruneStage
+from harness.compress.prune import Prune
+from harness.compress.prune_parameters import PruneParameters, PruneStage
 from harness.compress.schedule import FinetuneParameters, RampParameters, ramp
 from harness.ports.compress import Rows, StopRule
 

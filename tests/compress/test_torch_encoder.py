@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from harness.compress.factorize import Factorize, FactorizeParameters
+from harness.compress.factorize import Factorize
+from harness.compress.factorize_parameters import FactorizeParameters
 from harness.compress.network import Network
-from harness.compress.prune import Prune, PruneParameters
+from harness.compress.prune import Prune
+from harness.compress.prune_parameters import PruneParameters
 from harness.core.models import InputSpec, ModelSpec, OutputSpec, OutputType, Task
 from harness.ports.compress import StepReport
 from tests.compress.build import context, export

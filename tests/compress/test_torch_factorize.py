@@ -10,7 +10,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from harness.compress.factorize import Factorize, FactorizeParameters
+from harness.compress.factorize import Factorize
+from harness.compress.factorize_parameters import FactorizeParameters
 from harness.compress.network import Network
 from harness.core.models import InputSpec, ModelSpec
 from harness.errors import ModelError

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from harness.compress.network import Network
-from harness.compress.prune import Prune, PruneParameters
+from harness.compress.prune import Prune
+from harness.compress.prune_parameters import PruneParameters
 from harness.compress.torch_prune_weights import two_of_four
 from harness.core.models import InputSpec, ModelSpec
 from harness.errors import ModelError

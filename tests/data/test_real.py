@@ -13,19 +13,11 @@ from harness.core.models import Task
 from harness.core.segment import ByBins, ByColumn, ByPredicate, ByProduct, SegmentationSpec
 from harness.data.parameters import FileParameters
 from tests.data.helpers import opener, output, spec
-
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
-
-
-def shared(name: str) -> Path:
-    path = SHARED / name
-    if not path.exists():
-        pytest.skip(f"the real data set {name} is not in ../shared/data")
-    return path
+from tests.real_data.place import real_data
 
 
 def test_adult_census(tmp_path: Path) -> None:
-    path = shared("adult_census/adult.csv")
+    path = real_data("adult_census/adult.csv")
     with path.open(newline="") as stream:
         people = list(csv.DictReader(stream))
     specs = (
@@ -67,7 +59,7 @@ def test_adult_census(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["banking77/test.csv", "hatecheck/test_suite_cases.csv", "cad_sentiment/test_paired.tsv"])
 def test_other_text_files_read_as_pythons_csv_reads_them(tmp_path: Path, name: str) -> None:
-    path = shared(name)
+    path = real_data(name)
     with path.open(newline="", encoding="utf-8") as stream:
         wanted = list(csv.DictReader(stream, delimiter="\t" if name.endswith("tsv") else ","))
     dataset = opener(tmp_path).open(spec(FileParameters(path=str(path)), id=None), tmp_path)

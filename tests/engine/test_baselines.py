@@ -137,6 +137,26 @@ def test_many_small_accepted_steps_are_caught_by_the_golden_baseline(project: Pr
     assert outcomes[-1] is Outcome.FAIL
 
 
+def test_drift_is_measured_against_golden_and_not_against_the_original_or_the_last_accepted(project: Project) -> None:
+    """10 lost when golden was pinned, 16 when last accepted, 24 tonight, each among the next: 14 since golden, 8 since then."""
+
+    def lose(count: int) -> None:
+        project.answers("candidate", lambda row: row % 20 != 0 and not (row % 20 == 7 and row // 20 < count))
+
+    for count in (10, 16):
+        lose(count)
+        project.accept(replace(REQUEST, override=f"{count} lost"))
+    lose(24)
+    session = project.session()
+    found = session.verdicts("int8", "drift")[0]
+    assert found.comparison is not None
+    assert (found.comparison.gained, found.comparison.lost) == (0, 14)
+    assert any("last accepted" in warning and "8 lost" in warning for warning in found.warnings)
+    original = session.verdicts("int8", "accuracy")[0].comparison
+    assert original is not None
+    assert original.lost == 24
+
+
 def test_a_segment_of_the_baseline_that_vanished_is_an_error(project: Project) -> None:
     project.accept()
     lines = (project.folder / "data.csv").read_text().replace(",b,", ",a,")

@@ -36,6 +36,10 @@ class MemoryDataset:
         self.target = target
 
     @property
+    def target_column(self) -> str | None:
+        return self.target
+
+    @property
     def columns(self) -> tuple[str, ...]:
         return tuple(self.table.schema.names)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.arrays.footprint import Weights
+from harness.arrays.footprint import Footprint, Weights
 from harness.catalogue import Kind, Parameters
 from harness.core.models import InputSpec, ModelSpec, OutputSpec, OutputType, Task
 from harness.errors import ModelError
@@ -92,9 +92,76 @@ def test_load_time_is_the_models_own(tmp_path: Path) -> None:
 def test_a_model_that_cannot_be_weighed_is_an_error(tmp_path: Path, numbers: MemoryDataset) -> None:
     with pytest.raises(ModelError, match="there is no ONNX model"):
         observer().footprint(onnx_spec("m.onnx", X), tmp_path, numbers)
-    module(tmp_path, "m", "import os\ndef answer(batch):\n    os.abort()\n")
-    with pytest.raises(ModelError, match="killed by SIGABRT"):
+    module(tmp_path, "m", "import os\nos.abort()\n")
+    with pytest.raises(ModelError, match="loading it was killed by SIGABRT"):
         observer().footprint(python_spec("m:answer"), tmp_path, numbers)
+
+
+PICKY = """
+    import os
+    import time
+    import numpy as np
+
+    class Picky:
+        def __init__(self, dies=(), hangs=()):
+            self.dies, self.hangs = set(dies), set(hangs)
+
+        def __call__(self, batch):
+            ids = set(batch["id"].tolist())
+            if ids & self.dies:
+                os.abort()
+            if ids & self.hangs:
+                time.sleep(60)
+            return np.zeros((len(ids), 3)) + np.ones(120_000_000, np.uint8).sum() * 0
+"""
+
+
+def picky(folder: Path, rows: int, timeout: float = 60.0, **kwargs: Any) -> Footprint:
+    """The footprint of a model that takes 120 MB for a batch of four rows, and does not like some of them."""
+    module(folder, "m", PICKY)
+    dataset = MemoryDataset({"id": [str(row) for row in range(rows)], "y": ["a"] * rows})
+    return observer().footprint(python_spec("m:Picky", batch_size=4, timeout=timeout, kwargs=kwargs), folder, dataset)
+
+
+@pytest.mark.parametrize(
+    ("dislikes", "note"),
+    [
+        ({"dies": ["2"]}, "its peak memory was measured on batch 2, since on the first batch its worker was killed by SIGABRT"),
+        ({"dies": ["0", "5"]}, "its peak memory was measured on batch 3, since on the first 2 batches its worker was killed by SIGABRT"),
+        ({"hangs": ["3"], "timeout": 3.0}, "measured on batch 2, since on the first batch it gave no answer within 3 s"),
+        ({"dies": ["7"]}, ""),
+    ],
+)
+def test_a_batch_that_the_model_does_not_survive_does_not_hide_what_it_weighs(tmp_path: Path, dislikes: dict[str, Any], note: str) -> None:
+    found = picky(tmp_path, 12, **dislikes)
+    assert note in found.note
+    assert bool(found.note) == bool(note)
+    assert found.peak_memory is not None
+    assert 120 * MB <= found.peak_memory <= 140 * MB
+
+
+def test_the_memory_of_a_model_that_survives_no_batch_is_not_known(tmp_path: Path) -> None:
+    """At rest it takes less than at work: that would flatter it."""
+    found = picky(tmp_path, 8, dies=["1", "6"])
+    assert found.peak_memory is None
+    assert found.load_seconds is not None
+    assert found.note.startswith("its peak memory is not known: on each of the first 2 batches its worker was killed by SIGABRT")
+
+
+def test_a_model_that_dies_now_and_then_is_an_error(tmp_path: Path) -> None:
+    once = """
+        import os
+        import numpy as np
+
+        def answer(batch):
+            if os.path.exists(PATH):
+                os.abort()
+            open(PATH, "w").close()
+            return np.zeros((len(batch["id"]), 3))
+    """
+    module(tmp_path, "m", once.replace("PATH", repr(str(tmp_path / "once"))))
+    with pytest.raises(ModelError, match="on a batch that it had answered before its worker was killed by SIGABRT"):
+        observer().footprint(python_spec("m:answer"), tmp_path, MemoryDataset({"id": ["p"], "y": ["a"]}))
 
 
 def test_the_footprint_of_a_model_for_an_empty_data_set(tmp_path: Path, numbers: MemoryDataset) -> None:

@@ -90,17 +90,39 @@ def test_a_tensor_column_keeps_its_shape(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "message"),
+    ("column", "row", "message"),
     [
-        (["1", "2", "x3"], "example 'r': column 'u' holds 'x3' there, which is not a number of type float32"),
-        (["1", None, "3"], "example 'q': column 'u' has no value there"),
-        ([1.0, 2.0, None], "example 'r': column 'u' has no value there"),
+        (["1", "2", "x3"], 2, "column 'u' holds 'x3' there, which is not a number of type float32; turn it into one with a python step"),
+        (["1", None, "3"], 1, "column 'u' has no value there, and input 'x' needs one; fill it in, in the data or with a python step"),
+        ([1.0, 2.0, None], 2, "column 'u' has no value there, and input 'x' needs one; fill it in, in the data or with a python step"),
     ],
 )
-def test_a_value_that_is_no_number_names_its_example(tmp_path: Path, column: list[object], message: str) -> None:
+def test_a_value_that_is_no_number_costs_its_example(tmp_path: Path, column: list[object], row: int, message: str) -> None:
     linear_onnx(tmp_path / "m.onnx")
     dataset = MemoryDataset({"id": ["p", "q", "r"], "u": column, "v": [1.0, 2.0, 3.0], "y": ["a"] * 3})
-    with pytest.raises(ModelError, match=message):
+    outputs = gathered(onnx_spec("m.onnx", X), tmp_path, dataset)
+    assert outputs.messages == {row: message}
+    assert outputs.status.tolist() == [RowStatus.RAISED if each == row else RowStatus.OK for each in range(3)]
+    others = [each for each in range(3) if each != row]
+    x = np.array([[float(str(column[each])), each + 1.0] for each in others], np.float32)
+    np.testing.assert_allclose(outputs.values[others], expected_linear(x))
+
+
+def test_every_example_without_an_input_is_named(tmp_path: Path) -> None:
+    linear_onnx(tmp_path / "m.onnx")
+    there = np.random.default_rng(0).random(500) < 0.8
+    column = [float(row) if value else None for row, value in enumerate(there)]
+    dataset = MemoryDataset({"id": [str(row) for row in range(500)], "u": column, "v": [0.0] * 500, "y": ["a"] * 500})
+    outputs = gathered(onnx_spec("m.onnx", X), tmp_path, dataset)
+    assert outputs.ok.tolist() == there.tolist()
+    assert sorted(outputs.messages) == np.flatnonzero(~there).tolist()
+
+
+def test_a_column_without_any_value_is_an_error(tmp_path: Path) -> None:
+    linear_onnx(tmp_path / "m.onnx")
+    column = pa.array([None] * 500, pa.float32())
+    dataset = MemoryDataset({"id": [str(row) for row in range(500)], "u": column, "v": [0.0] * 500, "y": ["a"] * 500})
+    with pytest.raises(ModelError, match=r"failed on every one of 64 examples .*: column 'u' has no value there"):
         gathered(onnx_spec("m.onnx", X), tmp_path, dataset)
 
 
@@ -146,8 +168,9 @@ def test_floats_become_integers_only_when_the_suite_says_so(tmp_path: Path) -> N
     declared = (InputSpec("ids", ("i",), dtype="int64"),)
     np.testing.assert_array_equal(gathered(onnx_spec("m.onnx", declared), tmp_path, whole).values, np.eye(3)[[2, 0]])
     broken = MemoryDataset({"id": ["p", "q"], "i": [2.0, 0.5], "y": ["a", "a"]})
-    with pytest.raises(ModelError, match=r"example 'q': input 'ids' takes int64, which cannot hold 0\.5"):
-        gathered(onnx_spec("m.onnx", declared), tmp_path, broken)
+    outputs = gathered(onnx_spec("m.onnx", declared), tmp_path, broken)
+    assert outputs.ok.tolist() == [True, False]
+    assert outputs.messages == {1: "input 'ids' takes int64, which cannot hold 0.5"}
 
 
 def test_what_the_runtime_refuses_on_one_example_costs_that_example(tmp_path: Path) -> None:

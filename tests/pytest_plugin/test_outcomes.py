@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def test_a_lost_segment_fails_with_numbers_and_without_a_traceback(project: pyte
     text = result.stdout.str()
     assert "Traceback" not in text
     assert "Error" not in text
-    result.stdout.fnmatch_lines(["*FAIL: accuracy dropped 15.00pp (90 % interval of the drop *", "*500, 75 flips: 75 lost, 0 gained*"])
+    result.stdout.fnmatch_lines(["*FAIL: accuracy dropped 15.0pp (90 % interval of the drop *", "*500, 75 flips: 75 lost, 0 gained*"])
     result.stdout.fnmatch_lines(["*worst examples: r1, r5, r9*"])
 
 
@@ -142,7 +143,7 @@ def test_a_candidate_that_no_suite_has_is_refused(project: pytest.Pytester) -> N
 def test_what_could_not_be_measured_is_said_once_and_not_for_every_segment(project: pytest.Pytester) -> None:
     suite_file(project).write_text(SUITE.replace("int8: {outputs: runs.csv", "int8: {outputs: gone.csv"))
     text = project.runpytest_subprocess("suites/", "--no-harness-report").stdout.str()
-    assert text.count("not measured, for the reason given above") >= 4
+    assert "recorded::int8: 4 more items could not be measured, for the same reason" in text
 
 
 def test_a_mistyped_schema_key_is_a_fault_and_not_a_file_left_alone(project: pytest.Pytester) -> None:
@@ -156,3 +157,33 @@ def test_a_segmentation_that_no_check_judges_is_named(project: pytest.Pytester) 
     suite_file(project).write_text(SUITE.replace(", per: [group]", ""))
     result = project.runpytest_subprocess("suites/")
     result.stdout.fnmatch_lines(["*segmentation group is declared and no check judges it*"])
+
+
+@pytest.mark.parametrize("folders", [("suites", "tests"), ("tests", "suites")])
+def test_pytest_run_inside_a_test_of_the_same_run_takes_nothing_away(project: pytest.Pytester, folders: tuple[str, str]) -> None:
+    (project.path / "conftest.py").write_text("pytest_plugins = ['pytester']\n")
+    project.mkdir("tests")
+    (project.path / "tests" / "test_plugin.py").write_text(
+        "def test_inner(pytester):\n"
+        "    pytester.makepyfile('def test(): pass')\n"
+        "    pytester.runpytest_inprocess().assert_outcomes(passed=1)\n"
+    )
+    result = project.runpytest_subprocess(*folders)
+    result.assert_outcomes(passed=6)
+    result.stdout.fnmatch_lines(["*suite recorded*", "*recorded: int8 may ship*", "report: reports/recorded/index.html"])
+    assert len(json.loads((project.path / "reports" / "recorded" / "result.json").read_text())["verdicts"]) == 5
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "2")])
+def test_one_cause_is_explained_once_and_every_item_still_fails(project: pytest.Pytester, options: tuple[str, ...]) -> None:
+    suite = suite_file(project)
+    suite.write_text(suite.read_text().replace("prediction: int8", "prediction: int9"))
+    result = project.runpytest_subprocess("suites/", "--junitxml=junit.xml", *options)
+    result.assert_outcomes(errors=5)
+    text = result.stdout.str()
+    assert text.count("ERROR at setup of") == 1
+    assert len(re.findall(r"^ERROR: .* has no column 'int9'", text, re.MULTILINE)) == 1
+    result.stdout.fnmatch_lines(["recorded::int8: 4 more items could not be measured, for the same reason", "*suite recorded*"])
+    assert text.count("ERROR suites/recorded.yaml::int8::accuracy") == 5
+    cases = ET.parse(project.path / "junit.xml").getroot().findall("testsuite/testcase")
+    assert len([case for case in cases if case.find("error") is not None]) == 5

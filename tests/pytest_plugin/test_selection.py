@@ -85,7 +85,9 @@ def test_collecting_imports_no_model_library(project: pytest.Pytester) -> None:
 def test_a_hopeless_segment_and_an_underpowered_gate_are_announced_at_collection(project: pytest.Pytester) -> None:
     (project.path / "suites" / "runs.csv").write_text(recording(300, lambda row, group: False))
     result = project.runpytest_subprocess("suites/", "--collect-only")
-    result.stdout.fnmatch_lines(["*with 300 examples a perfect model passes in 43% of runs*", "*too few examples ever to pass in group:a*"])
+    result.stdout.fnmatch_lines(
+        ["*with 300 examples a perfect model passes in 43 % of runs*", "*too few examples in group:a, *: a candidate passes there only if*"]
+    )
 
 
 def test_a_folder_without_a_project_file_works_too(pytester: pytest.Pytester) -> None:
@@ -96,10 +98,26 @@ def test_a_folder_without_a_project_file_works_too(pytester: pytest.Pytester) ->
     assert (pytester.path / "reports" / "recorded" / "index.html").exists()
 
 
-def test_a_run_of_some_items_is_partial_and_promises_nothing(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess("suites/", "-k", "group:a")
-    assert "may ship" not in result.stdout.str()
-    assert json.loads((project.path / "reports" / "recorded" / "result.json").read_text())["partial"] is True
+@pytest.mark.parametrize(
+    "selection",
+    [
+        ("suites/", "-k", "group:a"),
+        ("suites/", "--candidate", "int8"),
+        ("suites/recorded.yaml::int8::accuracy[group:b]",),
+        ("suites/", "-k", "group:a", "-n", "2"),
+        ("suites/", "--candidate", "int8", "-n", "2"),
+    ],
+)
+def test_a_partial_run_promises_nothing_and_leaves_the_full_report_alone(project: pytest.Pytester, selection: tuple[str, ...]) -> None:
+    suite = project.path / "suites" / "recorded.yaml"
+    suite.write_text(suite.read_text().replace("checks:", "  again: {outputs: runs.csv, prediction: int8}\nchecks:"))
     whole = project.runpytest_subprocess("suites/")
-    assert "may ship" in whole.stdout.str()
-    assert json.loads((project.path / "reports" / "recorded" / "result.json").read_text())["partial"] is False
+    whole.stdout.fnmatch_lines(["*may ship*", "report: reports/recorded/index.html"])
+    folder = project.path / "reports" / "recorded"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert json.loads(before["result.json"])["partial"] is False
+    result = project.runpytest_subprocess(*selection)
+    assert "may ship" not in result.stdout.str()
+    result.stdout.fnmatch_lines(["recorded: * (partial run)*", "report: reports/recorded/partial/index.html"])
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    assert json.loads((folder / "partial" / "result.json").read_text())["partial"] is True

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from tests.real_data.adult import nets as income_nets
@@ -22,9 +21,9 @@ from tests.real_data.adult import people
 from tests.real_data.adult import prep as income_prep
 from tests.real_data.banking import nets as query_nets
 from tests.real_data.banking import prep as query_prep
+from tests.real_data.place import real_data
 
 HERE = Path(__file__).parent
-SHARED = HERE.parents[2] / "shared" / "data"
 INCOMES = ("<=50K", ">50K")
 DEAD_GROUP = "Wife"
 """The value of `relationship` whose input unit the damaged census network lost."""
@@ -55,17 +54,9 @@ class Project:
         return self.root / "suites"
 
 
-def shared(name: str) -> Path:
-    """The folder of a real data set; skips the test where it is missing."""
-    folder = SHARED / name
-    if not folder.is_dir():
-        pytest.skip(f"the real data set {name} is not in ../shared/data")
-    return folder
-
-
 def adult(root: Path) -> Project:
     """The census project in `root`."""
-    folder = _folder(root, "adult", ("people.py", "prep.py", "nets.py"), [shared("adult_census") / "adult.csv"])
+    folder = _folder(root, "adult", ("people.py", "prep.py", "nets.py"), [real_data("adult_census") / "adult.csv"])
     train, test = (tuple(people.people(folder / "adult.csv", train=split)) for split in (True, False))
     net = _fit_incomes(_income_inputs(train), _truth(train, "income-per-year", INCOMES))
     _write(folder, net, INCOMES)
@@ -77,7 +68,7 @@ def adult(root: Path) -> Project:
 
 def banking(root: Path) -> Project:
     """The banking project in `root`."""
-    source = shared("banking77")
+    source = real_data("banking77")
     folder = _folder(root, "banking", ("prep.py", "nets.py"), [source / "train.csv", source / "test.csv"])
     train, test = (_csv(folder / f"{split}.csv") for split in ("train", "test"))
     intents = tuple(sorted({row["category"] for row in train}))

@@ -36,7 +36,7 @@ def compared(
         original=Estimate(accuracy, accuracy - spread, accuracy + spread),
         candidate=Estimate(accuracy - drop, accuracy - drop - spread, accuracy - drop + spread),
         drop=Estimate(drop, drop - half, drop + half),
-        method="Tango score interval, 90% two-sided",
+        method="Tango score interval, 90 % two-sided",
         margin=margin,
         margin_text=f"{margin * 100:g}pp",
         share=True,

@@ -125,11 +125,11 @@ def test_a_click_on_a_header_sorts(browser: Browser, reports: dict[str, Path]) -
     with Opened(browser, reports["languages"]) as page:
         drops = sorted((v.comparison.drop.value for v in languages_record().verdicts if v.comparison), reverse=True)
         header(page, "drop").locator("button").click()
-        shown = [float(text.split()[0].replace("−", "-")) for text in column(page, "drop")]
+        shown = [float(text.split()[0].removesuffix("pp").replace("−", "-")) for text in column(page, "drop")]
         assert header(page, "drop").get_attribute("aria-sort") == "descending"
         assert shown == pytest.approx([100 * drop for drop in drops[: len(shown)]], abs=0.06)
         header(page, "drop").locator("button").click()
-        shown = [float(text.split()[0].replace("−", "-")) for text in column(page, "drop")]
+        shown = [float(text.split()[0].removesuffix("pp").replace("−", "-")) for text in column(page, "drop")]
         assert header(page, "drop").get_attribute("aria-sort") == "ascending"
         assert shown == pytest.approx([100 * drop for drop in drops[::-1][: len(shown)]], abs=0.06)
         header(page, "n").locator("button").click()
@@ -242,6 +242,40 @@ def test_the_page_never_scrolls_sideways(
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
         page.locator("button.more").first.click()
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+
+BOXES = """(rows, key) => rows.map(row => {
+    const box = row.querySelector(`td[data-key=${key}]`).getBoundingClientRect();
+    return [box.left, box.right, box.width * box.height];
+})"""
+
+
+@pytest.mark.parametrize("suite", ["languages", "hostile", "large"])
+@pytest.mark.parametrize("width", [360, 390, 768, 1100])
+def test_where_columns_do_not_fit_each_verdict_still_shows_its_segment_and_drop(
+    browser: Browser, reports: dict[str, Path], suite: str, width: int
+) -> None:
+    with Opened(browser, reports[suite], (width, 800)) as page:
+        page.locator("button.more").first.click()
+        rows = page.locator("#verdict-table tbody tr:has(td[data-key=drop]:not(.missing))")
+        assert rows.count() > 5
+        for key in ("outcome", "segment", "drop"):
+            boxes = rows.evaluate_all(BOXES, key)
+            assert all(left >= 0 and right <= width and area > 0 for left, right, area in boxes)
+        words = page.locator("#verdict-table dd").evaluate_all("all => all.map(one => one.getBoundingClientRect().right)")
+        assert words
+        assert max(words) <= width
+
+
+@pytest.mark.parametrize("width", [1200, 1280, 1600])
+def test_no_column_is_cut_off_on_a_desktop(browser: Browser, reports: dict[str, Path], width: int) -> None:
+    with Opened(browser, reports["languages"], (width, 800)) as page:
+        assert page.locator("#verdict-table thead").evaluate("head => getComputedStyle(head).display") == "table-header-group"
+        last = page.locator("#verdict-table thead th").last.bounding_box()
+        around = page.locator("#verdicts .scroll").bounding_box()
+        assert last is not None
+        assert around is not None
+        assert last["x"] + last["width"] <= around["x"] + around["width"] + 0.5
 
 
 CONTRAST = """() => {

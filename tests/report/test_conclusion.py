@@ -62,18 +62,18 @@ def test_worst_first_puts_what_blocks_before_what_is_open_and_the_whole_before_i
 
 def test_a_lost_segment_is_the_headline() -> None:
     text = headline(record(whole(), bengali(), whole("int8")))
-    assert text == ("int4 must not ship: accuracy[language:bn] dropped 12.2 points (90 % interval 8.9 to 15.6), margin 2; int8 may ship")
+    assert text == ("int4 must not ship: accuracy[language:bn] dropped 12.2pp (90 % interval 8.9 to 15.6), margin 2pp; int8 may ship")
 
 
 def test_more_findings_are_counted() -> None:
-    assert "margin 2, and 1 other item blocks" in headline(record(bengali(), bengali()))
-    assert "margin 2, and 2 other items block" in headline(record(bengali(), bengali(), bengali()))
+    assert "margin 2pp, and 1 other item blocks" in headline(record(bengali(), bengali()))
+    assert "margin 2pp, and 2 other items block" in headline(record(bengali(), bengali(), bengali()))
 
 
 def test_a_metric_in_which_less_is_better_rises() -> None:
     comparison = compared(60, 11, 400)
     worse = replace(comparison, candidate=replace(comparison.candidate, value=0.99))
-    assert finding(replace(bengali(), comparison=worse)).startswith("accuracy[language:bn] rose 12.2 points")
+    assert finding(replace(bengali(), comparison=worse)).startswith("accuracy[language:bn] rose 12.2pp")
 
 
 def test_a_failure_inside_the_margin_gives_its_reason_instead() -> None:
@@ -84,7 +84,7 @@ def test_a_failure_inside_the_margin_gives_its_reason_instead() -> None:
 def test_an_open_question_says_how_many_examples_would_settle_it() -> None:
     verdict = judged("int8", "accuracy", None, compared(6, 4, 200))
     assert headline(record(verdict)) == (
-        "int8 is not proven safe: accuracy is not settled: drop 1.0 points (90 % interval −1.6 to 3.6), margin 2; "
+        "int8 is not proven safe: accuracy is not settled: drop 1.0pp (90 % interval −1.6 to 3.6), margin 2pp; "
         "about 640 more examples would settle it"
     )
 

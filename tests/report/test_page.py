@@ -127,7 +127,7 @@ def test_the_headline_stands_at_the_top_and_in_the_title() -> None:
     found = page(languages_record())
     words = " ".join("".join(found.words).split())
     assert words.startswith("languages: int4 must not ship")
-    assert "int4 must not ship: accuracy[language:bn] dropped 14.6 points (90 % interval 11.3 to 17.8), margin 2" in words
+    assert "int4 must not ship: accuracy[language:bn] dropped 14.6pp (90 % interval 11.3 to 17.8), margin 2pp" in words
     assert (
         words.index("What blocks")
         < words.index("Expected failures")
@@ -164,7 +164,7 @@ def test_what_is_announced_shows_its_reason_and_figures_show_their_limits() -> N
     words = " ".join("".join(page(languages_record(), languages_extras()).words).split())
     assert "Announced in the suite: per-tensor rounding loses rare scripts" in words
     assert "at least 70 % less" in words
-    assert "Tango score interval, 90% two-sided" in words
+    assert "Tango score interval, 90 % two-sided" in words
     assert "model:int8" in words
     assert "13,700 85.6 %" in words.replace("13,70085.6", "13,700 85.6")
     assert "gained, 0.4 %" in words

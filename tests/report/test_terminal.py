@@ -18,9 +18,9 @@ def test_a_failure_in_a_few_lines() -> None:
     assert lines == [
         "FAIL int4::accuracy[language:bn]",
         "  it lost Bengali",
-        "  original    88.0 % (90 % interval 85.3 to 90.7)",
-        "  candidate   75.8 % (90 % interval 73.1 to 78.4)",
-        "  drop       12.2 pp (90 % interval 8.9 to 15.6), margin 2pp",
+        "  original   88.0 % (90 % interval 85.3 to 90.7)",
+        "  candidate  75.8 % (90 % interval 73.1 to 78.4)",
+        "  drop       12.2pp (90 % interval 8.9 to 15.6), margin 2pp",
         "  n = 400, 71 flips: 60 lost, 11 gained",
         "  worst examples: phrase-00000, phrase-00001, phrase-00002, phrase-00003, phrase-00004",
     ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from harness.compress.folder import intact, made_folder
 from harness.errors import UsageError
 from harness.ports.store import EvidenceKey
 from harness.store.housekeeping import Area, Cleaned
@@ -131,3 +133,45 @@ def test_choices_that_make_no_sense(tmp_path: Path, choice: dict[str, object], s
     fill(tmp_path)
     with pytest.raises(UsageError, match=said):
         store(tmp_path).clean(**choice)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def made(root: Path, place: str, days: float = 0) -> Path:
+    """A made folder as `compress:` leaves it."""
+
+    def build(target: Path) -> dict[str, object]:
+        (target / "model.onnx").write_bytes(b"weights")
+        return {}
+
+    folder = root / ".harness" / "models" / place
+    made_folder(folder, build)
+    age(folder, days)
+    return folder
+
+
+def test_a_candidate_that_is_used_every_night_stays(tmp_path: Path) -> None:
+    used, unused, other = (made(tmp_path, place, days=90) for place in ("s/int8/k1", "s/int8/k2", "t/int4/k3"))
+    assert intact(used) is not None  # as every run does that finds it
+    assert store(tmp_path).clean(older_than=30 * 86_400.0).items == 2
+    assert (used.is_dir(), unused.exists(), other.exists()) == (True, False, False)
+    assert intact(used) is not None
+
+
+@pytest.mark.parametrize("place", ["s/int8/k1", "s/.steps/k0"])
+def test_a_candidate_that_is_being_made_is_left_with_the_steps_it_is_made_of(tmp_path: Path, place: str) -> None:
+    step, other = made(tmp_path, "s/.steps/k0"), made(tmp_path, "t/.steps/k9")
+    left = tmp_path / ".harness" / "models" / "u" / "int8" / ".k7.making"
+    left.mkdir(parents=True)
+
+    def build(target: Path) -> dict[str, object]:
+        (target / "model.onnx").write_bytes(b"weights")
+        assert store(tmp_path).clean(everything=True).busy == (2 if "k1" in place else 1)
+        assert target.is_dir()
+        assert step.is_dir() or place == "s/.steps/k0"
+        assert not other.exists()
+        assert not left.exists()
+        return {}
+
+    folder = tmp_path / ".harness" / "models" / place
+    shutil.rmtree(folder, ignore_errors=True)
+    made_folder(folder, build)
+    assert intact(folder) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -23,10 +23,10 @@ FEW = 1_000
 
 @dataclass(frozen=True)
 class Column:
-    """One column. `values` are its distinct values as text, numbers by size, () when there are more than `FEW`.
+    """One column. `values` are its distinct values as text, numbers by size, () when there are more than `FEW`; `counts` their examples.
 
-    `whole` says that every value is an integer; `smallest` is the size of its rarest value, `characters` the mean length of
-    a text, `spread` and `deviation` the range and standard deviation of a number, `shape` that of one row of a tensor.
+    `whole` says that every value is an integer; `smallest` is the size of its rarest value, `characters` the mean length of a text,
+    `spread` and `deviation` the range and standard deviation of a number, `shape` that of one row of a tensor.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Column:
     unique: bool = False
     whole: bool = False
     values: tuple[str, ...] = ()
+    counts: tuple[int, ...] = ()
     smallest: int = 0
     characters: float = 0.0
     spread: float = 0.0
@@ -84,26 +85,32 @@ def _look(name: str, column: pa.ChunkedArray) -> Column:
     counts = pc.value_counts(column.drop_null())
     distinct, missing = len(counts), column.null_count
     numbers = _numbers(column)
-    common = {
+    common: dict[str, Any] = {
         "distinct": distinct,
         "missing": missing,
         "unique": missing == 0 and distinct == len(column),
         "smallest": int(pc.min(counts.field("counts")).as_py() or 0),
     }
-    texts = [str(value) for value in counts.field("values").to_pylist()] if distinct <= FEW else []
+    sizes: dict[str, int] = {}
+    for value, size in zip(*(counts.field(name).to_pylist() for name in ("values", "counts")), strict=True) if distinct <= FEW else ():
+        sizes[str(value)] = size
     if numbers is None:
         lengths = pc.utf8_length(column.cast(pa.large_string()))
-        return Column(name, "text", values=tuple(sorted(texts)), characters=float(pc.mean(lengths).as_py() or 0), **common)
+        return Column(name, "text", **_counted(sizes, sorted(sizes)), characters=float(pc.mean(lengths).as_py() or 0), **common)
     finite = numbers[np.isfinite(numbers)]
     return Column(
         name,
         "number",
         whole=bool(len(finite) and (finite == np.round(finite)).all()),
-        values=tuple(sorted(texts, key=float)),
+        **_counted(sizes, sorted(sizes, key=float)),
         spread=float(np.ptp(finite)) if len(finite) else 0.0,
         deviation=float(finite.std()) if len(finite) else 0.0,
         **common,
     )
+
+
+def _counted(sizes: dict[str, int], order: list[str]) -> dict[str, Any]:
+    return {"values": tuple(order), "counts": tuple(sizes[value] for value in order)}
 
 
 def _is_scalar(kind: pa.DataType) -> bool:

@@ -117,8 +117,13 @@ def _features(tensor: Tensor, free: Sequence[Column], data: Data, wishes: Wishes
     gaps = [name for name in chosen if data[name].missing]
     comment = "in file order: is that the order the model was trained with?"
     if gaps:
-        comment += f" {', '.join(gaps[:3])} has gaps, which count as wrong answers: fill them in"
+        comment += f" {_gaps(gaps)}; where more than 0.1 % of the rows are concerned, nothing can be judged: fill them in"
     return Input(tensor.name, chosen, dtype=tensor.dtype, comment=comment)
+
+
+def _gaps(columns: Sequence[str]) -> str:
+    named = ", ".join(columns[:3]) + (", …" if len(columns) > 3 else "")
+    return f"{named} {'has' if len(columns) == 1 else 'have'} gaps: both models fail on such a row, which counts as wrong"
 
 
 def _given_features(tensor: Tensor, width: int | None, data: Data, wishes: Wishes, questions: Questions) -> Input:

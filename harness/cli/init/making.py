@@ -12,8 +12,9 @@ from harness.cli.init.inputs import match_inputs
 from harness.cli.init.margin import Margin, margin_for_answers, margin_for_numbers
 from harness.cli.init.meaning import MANY, Meaning, classes_of, find_meaning
 from harness.cli.init.onnx_facts import Facts, look_at_model
+from harness.cli.init.parts import Part, even_bins, parts_of
 from harness.cli.init.questions import Questions, names_in
-from harness.cli.init.roles import BINS, Roles, binned, find_id, find_segments, find_target, likely_target
+from harness.cli.init.roles import Roles, binned, find_id, find_segments, find_target, likely_target
 from harness.cli.init.trial import try_original
 from harness.cli.init.weight import weight_lines
 from harness.cli.init.wishes import Wishes
@@ -77,7 +78,7 @@ def _modelled(wishes: Wishes, questions: Questions) -> Draft:
     questions.refuse_missing()
     assert meaning is not None
     by_length = texts and wishes.segments is None and LENGTH not in segments and data.rows >= _FOR_LENGTHS
-    smallest = _smallest(data, segments) | ({LENGTH: data.rows // LENGTHS} if by_length else {})
+    parts = _parts(data, segments) | ({LENGTH: even_bins(data.rows, LENGTHS)} if by_length else {})
     numbers = meaning.task == Task.REGRESSION
     return Draft(
         name=wishes.name or _suite_name(wishes.original),
@@ -85,7 +86,7 @@ def _modelled(wishes: Wishes, questions: Questions) -> Draft:
         candidates=(Model(_candidate_name(wishes.original, wishes.candidate), wishes.candidate),),
         data=wishes.data,
         roles=Roles(id_, target, segments, binned(data, segments)),
-        margin=_margin(data, target, smallest, numbers=numbers),
+        margin=_margin(data, target, parts, numbers=numbers),
         inputs=inputs,
         meaning=meaning,
         lengths_of=texts[0] if by_length else None,
@@ -129,20 +130,18 @@ def _recorded(wishes: Wishes, questions: Questions) -> Draft:
         candidates=tuple(Model(_as_name(name), wishes.outputs, name) for name in candidates),
         data=answers.path,
         roles=Roles(id_, target, segments, binned(answers, segments)),
-        margin=_margin(answers, target, _smallest(answers, segments), numbers=numbers),
+        margin=_margin(answers, target, _parts(answers, segments), numbers=numbers),
         meaning=Meaning(Task.REGRESSION.value, "values") if numbers else None,
     )
 
 
-def _margin(data: Data, target: str, smallest: dict[str, int], *, numbers: bool) -> Margin:
-    return margin_for_numbers(data.rows, smallest, data[target]) if numbers else margin_for_answers(data.rows, smallest)
+def _margin(data: Data, target: str, parts: dict[str, tuple[Part, ...]], *, numbers: bool) -> Margin:
+    return margin_for_numbers(data.rows, parts, data[target]) if numbers else margin_for_answers(data.rows, parts)
 
 
-def _smallest(data: Data, segments: tuple[str, ...]) -> dict[str, int]:
-    """Examples in the smallest segment of each segmentation; what has no value is a segment too."""
+def _parts(data: Data, segments: tuple[str, ...]) -> dict[str, tuple[Part, ...]]:
     bins = binned(data, segments)
-    sizes = {name: (data.rows - data[name].missing) // BINS if name in bins else data[name].smallest for name in segments}
-    return {name: min(size for size in (sizes[name], data[name].missing) if size) for name in segments}
+    return {name: parts_of(data, name, binned=name in bins) for name in segments}
 
 
 def _measured(target: Column, predictions: Column) -> bool:

@@ -17,7 +17,17 @@ _TASKS = (Task.BINARY.value, Task.MULTICLASS.value, Task.REGRESSION.value)
 _TYPES = ("label", "probabilities", "logits", "score", "values")
 _PROBABILITIES = ("Softmax", "TreeEnsembleClassifier", "LinearClassifier", "SVMClassifier", "Normalizer")
 _LINEAR = ("Gemm", "MatMul", "Add", "Conv", "LogSoftmax", "MatMulInteger", "QLinearMatMul", "FusedGemm", "Mul")
-_YES = {("0", "1"): "1", ("false", "true"): "true", ("no", "yes"): "yes", ("negative", "positive"): "positive", ("-1", "1"): "1"}
+_YES = {
+    ("0", "1"): "1",
+    ("-1", "1"): "1",
+    ("false", "true"): "true",
+    ("f", "t"): "t",
+    ("no", "yes"): "yes",
+    ("n", "y"): "y",
+    ("negative", "positive"): "positive",
+    ("neg", "pos"): "pos",
+}
+_NEITHER = "-"
 MANY = 20
 """Distinct numbers from which a target looks measured, not counted."""
 
@@ -104,7 +114,7 @@ def _type(output: Tensor, operator: str, task: str, wishes: Wishes, questions: Q
 
 def _with_labels(found: Meaning, output: Tensor, model: Facts, target: Column, wishes: Wishes, questions: Questions) -> Meaning | None:
     if _names_itself(output, target, wishes):
-        return found
+        return _as_binary(found, target.values, target, wishes, questions) if target.distinct == 2 else found
     if _is_float(output) and _width(output) == 1:
         return _one_number(found, target, wishes, questions)
     labels, comment = _labels(output, model, target, wishes, questions)
@@ -117,15 +127,27 @@ def _with_labels(found: Meaning, output: Tensor, model: Facts, target: Column, w
             "give the labels as they stand in the data with --labels or --label-file"
         )
         return None
-    file = wishes.label_file
-    if found.task != Task.BINARY and (len(labels) != 2 or (wishes.positive is None and _obvious(labels) is None)):
-        return _made(found, labels=labels, label_file=file, comment=comment)
-    positive = _positive(labels, wishes, questions)
-    return (
-        None
-        if positive is None
-        else _made(found, task=Task.BINARY.value, labels=labels, label_file=file, positive=positive, comment=comment)
+    made = _made(found, labels=labels, label_file=wishes.label_file, comment=comment)
+    return _as_binary(made, labels, target, wishes, questions) if len(labels) == 2 or found.task == Task.BINARY else made
+
+
+def _as_binary(found: Meaning, labels: tuple[str, ...], target: Column, wishes: Wishes, questions: Questions) -> Meaning | None:
+    """A task of two labels, one of which is the positive one; left as it is when nobody says which, and it need not be known."""
+    if found.task == Task.BINARY or wishes.positive is not None or (wishes.task is None and _obvious(labels) is not None):
+        positive = _positive(labels, wishes, questions)
+        return None if positive is None else _made(found, task=Task.BINARY.value, positive=positive)
+    if wishes.task is not None:
+        return found
+    if questions.person:
+        rarer = min(labels, key=lambda label: dict(zip(target.values, target.counts, strict=True)).get(label, 0))
+        question = f"Two labels: which one is the positive one, of which f1, recall and the like speak? {_NEITHER} for neither"
+        chosen = questions.choose("--positive", question, (*labels, _NEITHER), best=rarer)
+        return found if chosen in (_NEITHER, None) else _made(found, task=Task.BINARY.value, positive=chosen)
+    questions.announce(
+        f"note: two labels ({', '.join(labels)}), and nothing says which is the positive one: the task is multiclass; "
+        "for f1, recall and the like of one label give --positive LABEL, which makes it binary"
     )
+    return found
 
 
 def _names_itself(output: Tensor, target: Column, wishes: Wishes) -> bool:
@@ -169,10 +191,16 @@ def _labels(output: Tensor, model: Facts, target: Column, wishes: Wishes, questi
     if target.sort == "number" and target.whole and target.values and all(0 <= float(value) < count for value in target.values):
         return tuple(str(index) for index in range(count)), ""
     best = target.values if target.distinct == count else ()
-    question = f"Which label is which index of output {output.name!r}? Nothing in the files says it."
+    question = f"Which label is which index of output {output.name!r}? Nothing in the files says it." + _other_way(output, model)
     return questions.words(
         "--labels or --label-file", question, count, best=best, needed=target.values if len(target.values) <= count else ()
     ), ""
+
+
+def _other_way(output: Tensor, model: Facts) -> str:
+    """An output that needs no labels because it gives them."""
+    named = [tensor.name for tensor in model.outputs if tensor.dtype == "str" and tensor.name != output.name]
+    return f" The output {named[0]!r} answers with the labels themselves: --model-output {named[0]}." if named else ""
 
 
 def _lines(path: Path) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from harness.ports.model import Tensor
 
 _DTYPES = {"FLOAT": "float32", "DOUBLE": "float64", "STRING": "str"}
 _PASSED_THROUGH = ("Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "QuantizeLinear", "DequantizeLinear")
+_LOOKUPS = ("ArrayFeatureExtractor", "Gather")
 _CLASSIFIERS = ("ZipMap", "TreeEnsembleClassifier", "LinearClassifier", "SVMClassifier")
 
 
@@ -64,10 +65,16 @@ def _tensor(value: Any) -> Tensor:
 
 def _end(name: str, makers: dict[str, Any]) -> str:
     """The operator whose result an output is, looking through those that change no values."""
+    node = makers.get(_source(name, makers))
+    return node.op_type if node is not None else ""
+
+
+def _source(name: str, makers: dict[str, Any]) -> str:
+    """The value that a value is, before operators that change no values."""
     node = makers.get(name)
     while node is not None and node.op_type in _PASSED_THROUGH and node.input and node.input[0] in makers:
-        node = makers[node.input[0]]
-    return node.op_type if node is not None else ""
+        name, node = node.input[0], makers[node.input[0]]
+    return name
 
 
 def _labels(model: Any, path: Path) -> tuple[str, ...]:
@@ -79,7 +86,29 @@ def _labels(model: Any, path: Path) -> tuple[str, ...]:
                     found = [text.decode() for text in attribute.strings] or [str(number) for number in attribute.ints]
                     if found:
                         return tuple(found)
-    return _labels_of_config(path.with_name("config.json"))
+    return _labels_of_lookup(model) or _labels_of_config(path.with_name("config.json"))
+
+
+def _labels_of_lookup(model: Any) -> tuple[str, ...]:
+    """The table in which a graph looks its answer up by the index of the largest number, as skl2onnx writes it for many classifiers.
+
+    () unless there is one such table.
+    """
+    from onnx import numpy_helper  # noqa: PLC0415
+
+    makers = {name: node for node in model.graph.node for name in node.output}
+    tables = {tensor.name: tensor for tensor in model.graph.initializer if len(tensor.dims) == 1}
+    used = {
+        node.input[0]
+        for node in model.graph.node
+        if node.op_type in _LOOKUPS and len(node.input) == 2 and node.input[0] in tables and _end(node.input[1], makers) == "ArgMax"
+    }
+    ends = {_source(each.name, makers) for each in model.graph.output}
+    told = used & {node.input[0] for node in model.graph.node if set(node.output) & ends and node.op_type in _LOOKUPS}
+    if len(told) != 1:
+        return ()
+    values = numpy_helper.to_array(tables[told.pop()])
+    return tuple(value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist())
 
 
 def _labels_of_config(path: Path) -> tuple[str, ...]:

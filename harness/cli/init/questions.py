@@ -126,7 +126,7 @@ class Questions:
     def words(self, option: str, question: str, count: int, *, best: Sequence[str], needed: Sequence[str] = ()) -> tuple[str, ...] | None:
         """`count` texts in order, all of `needed` among them; `best` is offered. None when nobody can be asked."""
         if not self._person:
-            hint = f" The values of the target in alphabetical order would be: {', '.join(best[:_SHOWN])}." if best else ""
+            hint = f" The values of the target in alphabetical order would be: {_listed(best)}." if best else ""
             self.miss(f"{option}: {question}{hint}")
             return None
         while True:

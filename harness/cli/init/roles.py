@@ -16,6 +16,9 @@ _MOST_SEGMENTS = 12
 _FEWEST = 30
 """Examples that the smallest segment of a proposed segmentation must have."""
 
+_STILL_FEW = 50
+"""Distinct values up to which it is said why a column is not proposed."""
+
 _PROPOSED = 3
 
 BINS = 4
@@ -83,6 +86,9 @@ def find_segments(
     possible = [column for column in data.columns if column.name not in taken and _makes_segments(column) and not _answers(column, answers)]
     best = [column.name for column in possible if column.sort == "text"][:_PROPOSED]
     choices = data.names if given is not None else [column.name for column in possible]
+    if given is None:
+        for sentence in _not_proposed(data, taken, answers, best):
+            questions.announce(f"note: {sentence}")
     chosen = questions.several(
         "--segment",
         "Judge every value of which columns by itself?",
@@ -97,6 +103,26 @@ def find_segments(
             f"of as many examples each, {{column: {name}, quantiles: {BINS}}}; the suite may say edges: instead"
         )
     return chosen
+
+
+def _not_proposed(data: Data, taken: Collection[str], answers: set[str], best: Collection[str]) -> list[str]:
+    """Of each column that looks like segments and is not proposed, why not."""
+    reasons: dict[str, list[str]] = {}
+    for column in data.columns:
+        few = column.sort in ("text", "number") and 2 <= column.distinct <= _STILL_FEW and not column.unique
+        if few and column.name not in taken and column.name not in best:
+            reasons.setdefault(_why_not(column, answers), []).append(column.name)
+    return [f"not proposed as segments: {', '.join(names)} ({why}); --segment takes them all the same" for why, names in reasons.items()]
+
+
+def _why_not(column: Column, answers: set[str]) -> str:
+    if _answers(column, answers):
+        return "holds answers"
+    if column.distinct > _MOST_SEGMENTS:
+        return f"more than {_MOST_SEGMENTS} values"
+    if column.smallest < _FEWEST:
+        return f"the rarest value has fewer than {_FEWEST} examples"
+    return "numbers" if column.sort == "number" else f"{_PROPOSED} are proposed at most"
 
 
 def binned(data: Data, names: Collection[str]) -> frozenset[str]:

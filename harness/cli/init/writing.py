@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.cli.init.inputs import Input
-from harness.cli.init.margin import Margin
+from harness.cli.init.margin import Margin, SegmentMargin
 from harness.cli.init.meaning import Meaning
 from harness.cli.init.roles import BINS, Roles
+from harness.core.numbers import plural
+from harness.report.text import one_line
 
 MOST_LABELS = 20
 """Labels up to which they stand in the suite itself."""
@@ -133,30 +135,38 @@ def _data(draft: Draft, folder: Path) -> list[str]:
     lines = [f"source: {scalar(_relative(draft.data, folder))}"]
     lines.append(f"id: {scalar(roles.id)}" if roles.id else "# no column identifies the examples: they are numbered by row")
     lines += [f"target: {scalar(roles.target)}"] if roles.target else []
-    segments = [f"  {scalar(segmentation_name(name))}: {_segmentation(name, roles)}" for name in roles.segments]
+    segments = [f"  {scalar(segmentation_name(name))}: {_segmentation(name, draft)}" for name in roles.segments]
     if draft.lengths_of is not None:
         segments.append(f"  {LENGTH}: {{column: {scalar(draft.lengths_of)}, by: characters, quantiles: {LENGTHS}}}")
     return lines + (["segments:", *segments] if segments else [])
 
 
-def _segmentation(name: str, roles: Roles) -> str:
-    return f"{{column: {scalar(name)}, quantiles: {BINS}}}" if name in roles.binned else scalar(name)
+def _segmentation(name: str, draft: Draft) -> str:
+    margin = draft.margin.segments.get(name)
+    if name in draft.roles.binned:
+        return f"{{column: {scalar(name)}, quantiles: {BINS}}}"
+    if margin is not None and margin.fewest:
+        return f"{{column: {scalar(name)}, min_examples: {margin.fewest}, otherwise: merge}} # smaller ones together are (other)"
+    return scalar(name)
 
 
 def _check(draft: Draft) -> list[str]:
     margin = draft.margin
-    wider = [
-        f"    {scalar(segmentation_name(name))}: {f'{{max_drop: {limit}}}' if limit != margin.max_drop else '{}'}"
-        for name, limit in margin.segments.items()
-    ]
-    return [
-        f"{margin.name}:",
-        f"  metric: {margin.metric}",
-        f"  # {margin.comment}",
-        f"  max_drop: {margin.max_drop}",
-        *(["  segments: # each with the margin that its smallest segment can prove", *wider] if wider else []),
-        *(["  on_inconclusive: warn"] if margin.warn_only else []),
-    ]
+    lines = [f"{margin.name}:", f"  metric: {margin.metric}", f"  # {margin.comment}", f"  max_drop: {margin.max_drop}"]
+    if margin.segments:
+        lines.append(
+            "  # each with what its typical segment can prove; smaller ones may stay unproven (?), and fail only when proven worse"
+        )
+        lines.append("  segments:")
+        lines += [f"    {scalar(segmentation_name(name))}: {_segment_rule(found)}" for name, found in margin.segments.items()]
+    if margin.max_unproven is not None:
+        lines.append(f"  max_unproven: {margin.max_unproven} # most segments are too small to prove so little")
+    return lines + (["  on_inconclusive: warn"] if margin.warn_only else [])
+
+
+def _segment_rule(found: SegmentMargin) -> str:
+    rule = "{}" if found.max_drop is None else f"{{max_drop: {found.max_drop}}}"
+    return f"{rule} # the smallest, {one_line(found.smallest.name, 40)}, has {plural(found.smallest.size, 'example')}"
 
 
 def segmentation_name(column: str) -> str:

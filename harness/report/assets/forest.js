@@ -145,7 +145,7 @@ function line(row, i, { x, area, range, label, figures, width }) {
   const name = drawing("text", { class: row.whole ? "label strong" : "label", x: label, y: y + 4, "text-anchor": "end" }, cut(row.label, label / 6.9));
   name.append(drawing("title", {}, row.label));
   const mark = drawing("g", { class: `mark st-${row.standing.key}`, "data-label": row.label });
-  mark.append(drawing("title", {}, `${row.label}: ${row.w}, drop ${row.td} ${row.u}${row.ti ? ` (${row.ti})` : ""}, margin ${row.tm ?? "none"}, n = ${thousands.format(row.n)}`));
+  mark.append(drawing("title", {}, `${row.label}: ${row.w}, drop ${row.td}${row.u}${row.ti ? ` (${row.ti})` : ""}, margin ${row.tm ?? "none"}, n = ${thousands.format(row.n)}`));
   if (row.low !== null && row.high !== null) mark.append(...interval(row, y, x, range));
   mark.append(shape(row, x(row.drop), y));
   const parts = [name, mark];

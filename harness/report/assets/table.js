@@ -12,8 +12,7 @@ const COLUMNS = [
   { key: "original", title: "Original", value: (row) => row.o, show: (row) => row.to },
   { key: "value", title: "Candidate value", value: (row) => row.a, show: (row) => row.ta },
   { key: "n", title: "n", value: (row) => row.n, show: (row) => count(row.n) },
-  { key: "lost", title: "Lost", value: (row) => row.lost, show: (row) => count(row.lost) },
-  { key: "gained", title: "Gained", value: (row) => row.gained, show: (row) => count(row.gained) },
+  { key: "lost", title: "Lost / gained", value: (row) => row.lost, show: (row) => (row.lost === undefined || row.lost === null ? null : `${count(row.lost)} / ${count(row.gained)}`) },
   { key: "more", title: "Needs", value: (row) => row.more, show: (row) => (row.more ? `≈ ${count(row.more)}` : null) },
 ];
 
@@ -23,7 +22,7 @@ function count(value) {
 
 function dropCell(row) {
   if (row.drop === null) return null;
-  const cell = element("span", {}, element("b", {}, row.td), row.u ? ` ${row.u}` : "");
+  const cell = element("span", {}, element("b", {}, row.td), row.u);
   if (row.ti) cell.append(" ", element("span", { class: "interval" }, row.ti));
   return cell;
 }
@@ -42,7 +41,7 @@ function table(data) {
     refresh();
   };
   const buttons = columns.map((column) => headerCell(column, sortBy));
-  head.replaceChildren(element("tr", {}, ...buttons));
+  head.replaceChildren(element("tr", { role: "row" }, ...buttons));
 
   function refresh() {
     const column = columns.find((one) => one.key === state.sort);
@@ -57,7 +56,7 @@ function table(data) {
     const from = state.page * PAGE;
     const shown = state.rows.slice(from, from + PAGE);
     body.replaceChildren(...shown.flatMap((row) => bodyRows(row, columns, state.open)));
-    if (!shown.length) body.append(element("tr", {}, element("td", { colspan: columns.length, class: "none" }, "No verdict matches.")));
+    if (!shown.length) body.append(element("tr", { role: "row", class: "alone" }, element("td", { role: "cell", colspan: columns.length, class: "none" }, "No verdict matches.")));
     const all = data.rows.length;
     document.getElementById("table-status").textContent =
       state.rows.length === all ? `${count(all)} verdicts, the worst first unless sorted.` : `${count(state.rows.length)} of ${count(all)} verdicts.`;
@@ -83,7 +82,7 @@ function used(column, rows) {
 function headerCell(column, sortBy) {
   const button = element("button", { type: "button" }, column.title, element("span", { class: "arrow", "aria-hidden": "true" }));
   button.addEventListener("click", () => sortBy(column));
-  return element("th", { scope: "col", class: column.text ? null : "num", "data-key": column.key }, button);
+  return element("th", { role: "columnheader", scope: "col", class: column.text ? null : "num", "data-key": column.key }, button);
 }
 
 function order(column, down) {
@@ -134,9 +133,9 @@ function haystack(row) {
 
 function bodyRows(row, columns, open) {
   const details = element("button", { type: "button", class: "more", "aria-expanded": open.has(row.order), "aria-label": `Details of ${row.check} ${row.label}` }, "▸");
-  const first = element("td", {}, details, chip(row.standing, row.w));
+  const first = element("td", { role: "cell", "data-key": "outcome" }, details, chip(row.standing, row.w));
   const cells = columns.slice(1).map((column) => bodyCell(row, column));
-  const main = element("tr", { class: "st-" + row.standing.key }, first, ...cells);
+  const main = element("tr", { role: "row", class: "st-" + row.standing.key }, first, ...cells);
   details.addEventListener("click", () => {
     if (open.delete(row.order)) main.nextElementSibling.remove();
     else { open.add(row.order); main.after(detailRow(row, columns.length)); }
@@ -145,11 +144,13 @@ function bodyRows(row, columns, open) {
   return open.has(row.order) ? [main, detailRow(row, columns.length)] : [main];
 }
 
+// On narrow screens a row is a card, and each cell names itself: `data-title` is what it is called there.
 function bodyCell(row, column) {
-  if (column.key === "segment") return element("td", { class: row.whole ? "whole" : "user" }, ...breakable(row.label), ...(row.critical ? [" ", element("span", { class: "tag" }, "critical")] : []));
+  const named = { role: "cell", "data-key": column.key, "data-title": column.title };
+  if (column.key === "segment") return element("td", { ...named, class: row.whole ? "whole" : "user" }, ...breakable(row.label), ...(row.critical ? [" ", element("span", { class: "tag" }, "critical")] : []));
   const shown = column.show ? column.show(row) : column.value(row);
-  if (shown === null || shown === undefined || shown === "") return element("td", { class: column.text ? "missing" : "num missing" }, "–");
-  return element("td", { class: column.text ? "user" : "num" }, shown);
+  if (shown === null || shown === undefined || shown === "") return element("td", { ...named, class: column.text ? "missing" : "num missing" }, "–");
+  return element("td", { ...named, class: column.text ? "user" : "num" }, shown);
 }
 
 // Products of segments may break between their parts, and nowhere else if it can be helped.
@@ -161,7 +162,7 @@ function detailRow(row, width) {
   const facts = [
     ["Why", row.why],
     ["Announced", row.expected],
-    ["To settle it", row.more ? `about ${count(row.more)} more examples, if there is truly no drop` : null],
+    ["To settle it", row.more ? `about ${count(row.more)} more examples by what was seen here, if there is truly no drop` : null],
     ["Metric", row.metric === undefined ? null : DATA.words.metric[row.metric]],
     ["Interval", row.method === undefined ? null : DATA.words.method[row.method]],
     ["Tests", row.p],
@@ -171,5 +172,5 @@ function detailRow(row, width) {
     ...(row.figures || []).map(([name, original, candidate, limit]) => [name, `${original} → ${candidate}${limit ? `, ${limit}` : ""}`]),
   ].filter(([, value]) => value);
   const list = element("dl", { class: "detail" }, ...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", { class: "user" }, value)]));
-  return element("tr", { class: "detail-row" }, element("td", { colspan: width }, list));
+  return element("tr", { role: "row", class: "detail-row" }, element("td", { role: "cell", colspan: width }, list));
 }

@@ -1,4 +1,4 @@
-"""Numbers as people read them.
+"""Numbers as people read them, in every sentence, table and page alike: `3.9pp`, `90 %`, `−0.02`, `1.23 MB`, `2 segments`.
 
 A drop is shown with as many decimals as its interval justifies, and with more where rounding would hide on which side
 of the margin it lies.
@@ -12,11 +12,19 @@ from enum import StrEnum
 
 from harness.core.comparison import Comparison
 from harness.core.estimate import Estimate
-from harness.core.units import parse_change
+from harness.core.units import format_bytes, parse_change
 
 _MOST_DECIMALS = 6
 BEYOND_READING = 1e15
 """From here on a number is written with an exponent."""
+
+NOTHING = 1e-9
+"""What lies below is rounding of the computer's own, and not worth its digits."""
+
+BYTES = ("B", "bytes", "byte")
+SECONDS = ("s", "seconds")
+SHARES = ("%", "share", "fraction")
+"""Units of quantities that are written in a unit of their own."""
 
 
 class Unit(StrEnum):
@@ -33,13 +41,8 @@ class Unit(StrEnum):
 
     @property
     def suffix(self) -> str:
-        """What follows a displayed drop."""
-        return {Unit.POINTS: " points", Unit.RELATIVE: " %rel", Unit.OWN: ""}[self]
-
-    @property
-    def short(self) -> str:
-        """The same, for narrow places."""
-        return {Unit.POINTS: " pp", Unit.RELATIVE: " %rel", Unit.OWN: ""}[self]
+        """What follows a displayed drop, written as in suites: `2pp`, `2%rel`."""
+        return {Unit.POINTS: "pp", Unit.RELATIVE: "%rel", Unit.OWN: ""}[self]
 
 
 def is_share(comparison: Comparison) -> bool:
@@ -73,6 +76,51 @@ def number(value: float, decimals: int) -> str:
     return text
 
 
+def percent(share: float, decimals: int = 0) -> str:
+    """0.9 → `90 %`."""
+    return f"{number(share * 100, decimals)} %"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 segment`, `2 segments`, `1,234 segments`."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def listed(names: list[str], most: int = 3) -> str:
+    """`a`, `a and b`, `a, b and 4 more`."""
+    shown = names if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"]
+    return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1]
+
+
+def seconds(value: float) -> str:
+    """`12.3 ms`, `2 s`."""
+    return f"{signed(f'{value * 1000:.3g}')} ms" if abs(value) < 1 else f"{signed(f'{value:,.4g}')} s"
+
+
+def signed(text: str) -> str:
+    """With a true minus sign."""
+    return "−" + text[1:] if text.startswith("-") else text
+
+
+def quantity(value: float | None, unit: str) -> str | None:
+    """`1.23 MB`, `12.3 ms`, `3.4 %`, `1,234,567`, `0 (below 1e-9)`; None for what is missing or not finite."""
+    finite = known(value)
+    if finite is None:
+        return None
+    if abs(finite) >= BEYOND_READING:
+        return f"{signed(f'{finite:.3g}')} {unit}".rstrip()
+    if 0 < abs(finite) < NOTHING:
+        return f"0 (below {NOTHING:.0e})".replace("e-0", "e-")
+    if unit in BYTES:
+        return format_bytes(finite)
+    if unit in SECONDS:
+        return seconds(finite)
+    if unit in SHARES:
+        return f"{signed(f'{finite * 100:.3g}')} %"
+    text = f"{finite:,.0f}" if float(finite).is_integer() else f"{finite:,.4g}"
+    return f"{signed(text)} {unit}".rstrip()
+
+
 @dataclass(frozen=True)
 class Texts:
     """A comparison in words; None for what is not known. `drop`, `low`, `high`, `margin` carry no unit."""
@@ -95,10 +143,10 @@ class Texts:
 
     @property
     def drop_with_interval(self) -> str | None:
-        """`12.3 pp (8.1 to 16.5)`."""
+        """`12.3pp (8.1 to 16.5)`."""
         if self.drop is None:
             return None
-        return f"{self.drop}{self.unit.short} ({self.interval or 'no interval'})"
+        return f"{self.drop}{self.unit.suffix} ({self.interval or 'no interval'})"
 
 
 def texts(comparison: Comparison) -> Texts:

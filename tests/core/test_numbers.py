@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.core.comparison import Comparison
 from harness.core.estimate import Estimate
-from harness.report.numbers import Unit, number, texts, unit_of
+from harness.core.numbers import Unit, number, percent, plural, quantity, texts, unit_of
 
 
 def comparison(
@@ -23,7 +23,7 @@ def test_a_share_is_read_in_per_cent_and_its_drop_in_points() -> None:
     found = texts(comparison(0.123, 0.081, 0.165, 0.02, "2pp", share=True))
     assert (found.original, found.candidate, found.original_interval) == ("90.0 %", "77.7 %", "88.0 to 92.0")
     assert (found.drop, found.interval, found.margin, found.unit) == ("12.3", "8.1 to 16.5", "2", Unit.POINTS)
-    assert found.drop_with_interval == "12.3 pp (8.1 to 16.5)"
+    assert found.drop_with_interval == "12.3pp (8.1 to 16.5)"
     assert found.level == "90 %"
 
 
@@ -43,7 +43,7 @@ def test_a_relative_margin_is_told_by_whether_it_was_converted(margin: float | N
 
 def test_a_relative_margin_on_a_metric_with_its_own_unit_does_not_turn_its_values_into_per_cent() -> None:
     found = texts(replace(comparison(0.01, 0.0, 0.019, 0.02, "2%rel"), original=Estimate(312.4), candidate=Estimate(309.3)))
-    assert (found.original, found.drop, found.unit.short) == ("312", "1.0", " %rel")
+    assert (found.original, found.drop, found.unit.suffix) == ("312", "1.0", "%rel")
 
 
 def test_a_number_that_rounds_onto_the_margin_gets_more_decimals() -> None:
@@ -87,4 +87,32 @@ def test_what_is_not_finite_is_missing(bad: float) -> None:
 def test_an_interval_that_is_not_estimable_is_missing_and_the_drop_is_not() -> None:
     found = texts(comparison(0.03, None, None, 0.02, "2pp"))
     assert (found.drop, found.interval) == ("3.0", None)
-    assert found.drop_with_interval == "3.0 pp (no interval)"
+    assert found.drop_with_interval == "3.0pp (no interval)"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"),
+    [
+        (1_120_000, "B", "1.12 MB"),
+        (0.0123, "s", "12.3 ms"),
+        (2.5, "s", "2.5 s"),
+        (2.0, "s", "2 s"),
+        (0.034, "share", "3.4 %"),
+        (0.0004, "share", "0.04 %"),
+        (280_000.0, "", "280,000"),
+        (0.0042, "nats", "0.0042 nats"),
+        (-3.5, "dB", "−3.5 dB"),
+        (3.079e-16, "nats", "0 (below 1e-9)"),
+        (0.0, "nats", "0 nats"),
+        (None, "B", None),
+        (float("nan"), "B", None),
+        (float("inf"), "dB", None),
+    ],
+)
+def test_a_quantity_with_its_unit(value: float | None, unit: str, expected: str | None) -> None:
+    assert quantity(value, unit) == expected
+
+
+def test_per_cent_has_a_blank_and_one_thing_no_s() -> None:
+    assert [percent(0.9), percent(0.4321, 1), percent(-0.02)] == ["90 %", "43.2 %", "−2 %"]
+    assert [plural(1, "segment"), plural(2, "segment"), plural(1234, "segment")] == ["1 segment", "2 segments", "1,234 segments"]

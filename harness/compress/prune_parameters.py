@@ -1,0 +1,77 @@
+"""What a suite may say about the technique `prune`."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from harness.compress.parameters import CalibrateParameters
+from harness.compress.schedule import GradualParameters, RampField, RampParameters, ramp
+
+Unit = Literal["weight", "2:4", "channel", "head", "block"]
+
+
+class PruneParameters(GradualParameters):
+    """Takes away what contributes least.
+
+    `weight` sets single weights to zero, `2:4` two of every four along the inputs; both leave shapes as they are. `channel`
+    (of convolutions and linear layers), `head` (of attention) and `block` (of a list of equal blocks) make the network smaller.
+    """
+
+    unit: Unit = "weight"
+    sparsity: RampField | None = Field(default=None, description="Share to take away, or {from, to, steps, curve}.")
+    steps: int = Field(default=1, ge=1, description="Stages in which that share is reached.")
+    by: Literal["magnitude", "gradient"] = Field(
+        default="magnitude", description="What tells how much a weight contributes: its size, or the loss its removal would cost (Taylor)."
+    )
+    scope: Literal["global", "layer"] = Field(
+        default="layer", description="Whether the share holds for each layer or only for all together."
+    )
+    gradients: CalibrateParameters | None = Field(default=None, description="Rows whose loss gives the gradients, for by: gradient.")
+    blocks: str | None = Field(default=None, description="Path of the list of blocks, for unit: block; the longest list by default.")
+    keep: tuple[int, ...] | None = Field(
+        default=None, description="Numbers of the blocks that stay, for unit: block, in place of sparsity."
+    )
+    exclude: tuple[str, ...] = Field(default=(), description="Names of layers to leave alone.")
+
+    @field_validator("sparsity")
+    @classmethod
+    def _something_stays(cls, value: float | RampParameters | None) -> float | RampParameters | None:
+        end = value.end if isinstance(value, RampParameters) else value
+        if end is not None and not 0 < end < 1:
+            raise ValueError(f"sparsity: {end:g} must lie between 0 and 1, both excluded; write for instance 60%")
+        return value
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self.unit == "2:4" and self.sparsity is not None:
+            raise ValueError("unit: 2:4 always takes away half; leave sparsity out")
+        if self.unit != "2:4" and (self.sparsity is None) == (self.keep is None):
+            raise ValueError(
+                "say how much to take away, for instance sparsity: 60%" if self.keep is None else "give either sparsity or keep"
+            )
+        if (self.keep is not None or self.blocks is not None) and self.unit != "block":
+            raise ValueError("keep and blocks belong to unit: block")
+        if isinstance(self.sparsity, RampParameters) and "steps" in self.model_fields_set:
+            raise ValueError("steps stands in sparsity: {from, to, steps} already; write it once")
+        if (self.by == "gradient") != (self.gradients is not None):
+            raise ValueError("by: gradient and gradients: {data: …, rows: …} belong together")
+        return self
+
+    def shares(self) -> tuple[float, ...]:
+        """The share taken away after each stage."""
+        if self.unit == "2:4":
+            return (0.5,)
+        if isinstance(self.sparsity, RampParameters):
+            return self.sparsity.values()
+        if self.sparsity is None:
+            return (0.0,)
+        return tuple(ramp(0.0, self.sparsity, stage / self.steps, "cubic") for stage in range(1, self.steps + 1))
+
+
+class PruneStage(PruneParameters):
+    """One stage: `share` of the original is gone after it, `before` was gone already."""
+
+    share: float = 0.0
+    before: float = 0.0

@@ -35,7 +35,8 @@ def codebook(weight: Floats, size: int, seed: int) -> Floats:
     ends = [_settled(points, counts, start, _STEPS) for start in starts]
     values = min(ends, key=lambda end: _error(points, counts, end))
     values = _settled(flat.astype(np.float64), np.ones(flat.size), values, _LAST_STEPS)
-    return np.unique(_with_zero(flat, values).astype(weight.dtype))
+    made = np.unique(_with_zero(flat, values).astype(weight.dtype))
+    return made[np.unique(nearest(flat, made))]  # one that no weight is nearest to is of no use
 
 
 def nearest(weight: Floats, values: Floats) -> NDArray[np.uint8]:

@@ -74,7 +74,7 @@ class Making:
         rule = step.technique.stop_rule(step.parameters)
         folder = self.steps / key[:20]
         if len(stages) == 1 and rule is None:
-            return folder, made_folder(folder, partial(self._stage, step, step.parameters, plan, before, key))
+            return folder, made_folder(folder, partial(self._stage, step, stages[0], plan, before, key))
 
         def build(target: Path) -> Record:
             reached, trace = self._schedule(step, stages, rule, key, before, first)

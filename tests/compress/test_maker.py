@@ -21,6 +21,7 @@ from harness.catalogue import Kind, Kinds, Parameters
 from harness.compress.builtin import TECHNIQUES
 from harness.compress.maker import FileMaker
 from harness.compress.parameters import CastParameters, QuantizeParameters
+from harness.compress.prune_parameters import PruneParameters
 from harness.compress.resources import Resources
 from harness.compress.technique import OnnxTechnique
 from harness.core.models import ModelSpec, Step
@@ -353,3 +354,19 @@ def test_rows_that_are_tested_on_too_are_refused(digits: Net, tmp_path: Path) ->
     with pytest.raises(ModelError, match="17 of the calibration rows of 'train' also stand in the test data"):
         makes.make(candidate(digits, STATIC), digits.spec)
     assert makes.make(candidate(digits, INT4), digits.spec).folder.is_dir()
+
+
+def test_a_pipeline_goes_from_the_network_to_a_graph(digits: Net, tmp_path: Path) -> None:
+    """Half of the channels, then 8 bits: what comes out has both, and nothing of it is done again."""
+    narrow = Step("prune", PruneParameters(unit="channel", sparsity=0.5))
+    makes = maker(digits, tmp_path, lessons=lambda model, data, rows: digits.lessons(data, rows))
+    made = makes.make(candidate(digits, narrow, STATIC), digits.spec)
+    steps: Any = made.record["steps"]
+    assert [(step["technique"], step["implied"]) for step in steps] == [("prune", False), ("export", True), ("quantize", False)]
+    stored = {tuple(tensor.dims): tensor.data_type for tensor in onnx.load(str(made.folder / "model.onnx")).graph.initializer}
+    assert stored[32, 16, 3, 3] == onnx.TensorProto.INT8
+    assert digits.answers(made.folder / "model.onnx").shape == (1191, 10)
+    before = tree(tmp_path)
+    makes.make(candidate(digits, narrow, INT4, name="other"), digits.spec)
+    assert before.keys() < tree(tmp_path).keys()
+    assert sum(name.endswith("network.safetensors") for name in tree(tmp_path)) == 1

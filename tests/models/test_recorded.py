@@ -126,7 +126,7 @@ def test_a_recording_that_is_wrong(tmp_path: Path, dataset: MemoryDataset, conte
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("r.csv.gz", gzip.compress(b"id,int8\np,a\n" * 100)[:-20], "cannot be read as csv"),
+        ("r.csv.gz", gzip.compress(b"id,int8\np,a\n" * 100, mtime=0)[:-20], "cannot be read as csv"),
         ("r.parquet", b"PAR1 nothing", "cannot be read as parquet"),
         ("r.json", b"{", "cannot be read as json"),
         ("r.xlsx", b"PK", "csv, tsv, jsonl, json or parquet, also with .gz; not 'xlsx'"),

@@ -64,7 +64,7 @@ class FileMaker:
 
     def _recipe(self, model: ModelSpec, source: ModelSpec) -> Recipe:
         start: Start = "torch" if source.kind == "torch" else "onnx"
-        return recipe(model, source, start, self.techniques, self.fingerprint, self.resources.data_hash, self.seed)
+        return recipe(model, source, start, self.techniques, self.fingerprint, self.resources, self.seed)
 
     def _artefact(self, model: ModelSpec, source: ModelSpec, folder: Path, record: Record) -> Artefact:
         name = next(name for name in (MODEL, PROGRAM) if name in record["files"])

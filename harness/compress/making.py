@@ -151,8 +151,12 @@ class Making:
         return report
 
     def _network(self, before: Path | None) -> Any:
+        import torch  # noqa: PLC0415
+
         from harness.compress.network import Network  # noqa: PLC0415  # imports torch
 
+        # As many threads as the model runs on: sums of another order would give other bytes.
+        torch.set_num_threads(int(getattr(self.source.parameters, "threads", 1)))
         rows = list(self.resources.feed(self.source, self.resources.verify_on, VERIFIED_ROWS))
         network = Network(self.resources.module(self.source).cpu().eval(), self.source, rows, self.root)
         if before is not None:

@@ -13,10 +13,11 @@ from typing import Any
 from harness import __version__
 from harness.catalogue import Kinds
 from harness.compress.pipeline import Planned, Start, planned
+from harness.compress.resources import Resources
 from harness.core.models import ModelSpec
 from harness.ports.compress import Rows, Technique
 
-TOOLS = ("numpy", "onnx", "onnxruntime")
+TOOLS = ("numpy", "scipy", "scikit-learn", "onnx", "onnxruntime")
 TORCH_TOOLS = ("torch", "onnxscript", "torchao", "torch-pruning", "tensorly")
 
 
@@ -41,13 +42,13 @@ def recipe(
     start: Start,
     techniques: Kinds[Technique],
     fingerprint: Callable[[ModelSpec], str],
-    data_hash: Callable[[str], str],
+    resources: Resources,
     seed: int,
 ) -> Recipe:
     """The recipe of `model`; `ModelError` when its steps make no sense in their order."""
     steps = planned(model.steps, start, techniques)
     origin = _origin(source, fingerprint)
-    plans = tuple(_plan(model, step, data_hash, seed) for step in steps)
+    plans = tuple(_plan(model, step, resources, seed) for step in steps)
     keys = [content_hash(origin)]
     for plan in plans:
         keys.append(content_hash({"before": keys[-1], "step": plan}))
@@ -71,13 +72,9 @@ def _origin(source: ModelSpec, fingerprint: Callable[[ModelSpec], str]) -> dict[
     }
 
 
-def _plan(model: ModelSpec, step: Planned, data_hash: Callable[[str], str], seed: int) -> dict[str, object]:
+def _plan(model: ModelSpec, step: Planned, resources: Resources, seed: int) -> dict[str, object]:
     """What one step depends on beside the model before it."""
-    inputs = [asdict(entry) for entry in model.inputs]
-    learned = [
-        {"data": rows.data, "purpose": rows.purpose, "sha256": data_hash(rows.data), "inputs": inputs}
-        for rows in step.technique.data(step.parameters)
-    ]
+    learned = [_learned(model, rows, resources) for rows in step.technique.data(step.parameters)]
     return {
         "technique": step.name,
         "implied": step.implied,
@@ -85,7 +82,20 @@ def _plan(model: ModelSpec, step: Planned, data_hash: Callable[[str], str], seed
         "parameters": step.parameters.model_dump(mode="json"),
         "data": learned,
         "seed": seed,
+        # Traced, exported and proved on these rows; blocks are chosen by what they do to them.
+        "rows": None if step.form == "onnx" else resources.data_hash(resources.verify_on),
     }
+
+
+def _learned(model: ModelSpec, rows: Rows, resources: Resources) -> dict[str, object]:
+    """Everything about some rows that decides what is learnt from them."""
+    facts: dict[str, object] = {"data": rows.data, "purpose": rows.purpose, "sha256": resources.data_hash(rows.data)}
+    facts["inputs"] = [asdict(entry) for entry in model.inputs]
+    if rows.purpose != "calibrate":
+        facts |= {"target": resources.target(rows.data), "output": asdict(model.output) if model.output else None}
+    if rows.purpose == "validate":
+        facts["metric"] = resources.metric()
+    return facts
 
 
 def _implementation(technique: Technique) -> str:

@@ -18,17 +18,21 @@ class Resources:
     feed:       (model, data set, rows) → batches of its inputs
     lessons:    (model, data set, rows) → batches of its inputs with the true answers
     data_hash:  (data set) → content hash of its rows
+    target:     (data set) → its target column
+    metric:     () → by what `score` measures, in words
     overlap:    (model, data set) → how many of its rows also stand in data that is tested on
     score:      (model, how it answers a batch, data set) → the suite's metric there, turned so that more is better
     module:     (model of kind torch) → its `torch.nn.Module`, with its weights
     onnx_path:  (model of kind onnx) → its file, None for any other kind
     size:       (model) → bytes of its files
-    verify_on:  the data set whose first rows stand for real input: to trace a network with, to prove an export on
+    verify_on:  the data set some of whose rows stand for real input: to trace a network with, to prove an export on
     """
 
     feed: Callable[[ModelSpec, str, int | None], Feed]
     lessons: Callable[[ModelSpec, str, int | None], Lessons]
     data_hash: Callable[[str], str]
+    target: Callable[[str], str | None]
+    metric: Callable[[], str]
     overlap: Callable[[ModelSpec, str], int]
     score: Callable[[ModelSpec, Callable[[Batch], Batch], str], float]
     module: Callable[[ModelSpec], Any]

@@ -85,7 +85,7 @@ def _share_or_ramp(value: object) -> object:
     )
 
 
-RampField = Annotated[float | RampParameters, BeforeValidator(_share_or_ramp)]
+RampField = Annotated[ShareField | RampParameters, BeforeValidator(_share_or_ramp)]
 """A share, or a ramp of shares."""
 
 

@@ -63,10 +63,11 @@ class OutputSpec:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a compression pipeline: technique name and its typed parameters."""
+    """One step of a compression pipeline: technique name, its typed parameters, and where it stands in the suite file."""
 
     technique: str
     parameters: object
+    place: tuple[str, int, int] = field(default=("", 1, 1), compare=False)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ def _step(context: Context, node: Node) -> Step | None:
         context.faults.add(entry.place, techniques.unknown(name))
         return None
     values = parameters(context, techniques.get(name), entry, f"step {name!r}")
-    return None if values is None else Step(name, values)
+    place = entry.place
+    return None if values is None else Step(name, values, (place.path, place.line, place.column))
 
 
 def _named(context: Context, node: Node) -> tuple[str, Entry] | None:

@@ -46,8 +46,7 @@ def score(model: ModelSpec, root: Path, dataset: Dataset, metric: Metric, answer
     interpret = Interpretation(declared, completed)
     parts = [interpret(answer(batch), len(next(iter(batch.values())))) for batch in feed(model, root, dataset, None)]
     whole = joined(parts)
-    if whole.values is None:
-        raise ModelError(f"model {model.name!r}: not one answer on {dataset.name!r} was finite")
+    assert whole.values is not None
     outputs = Outputs(completed, whole.values, whole.status, completed.labels, whole.offsets, whole.token_log_probs)
     targets = dataset.targets(completed)
     try:

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from harness.catalogue import Parameters
+from harness.catalogue.refs import MetricRef
 from harness.checks.quality import QualityParameters
 from harness.compress.maker import FileMaker
 from harness.compress.making import MODEL, PROGRAM
@@ -94,12 +96,14 @@ class _Sources:
             feed=lambda model, data, rows: feed(model, root, self._dataset(data), rows),
             lessons=lambda model, data, rows: lessons(model, root, self._dataset(data), rows),
             data_hash=lambda data: self._dataset(data).fingerprint,
+            target=lambda data: self._suite.data[data].target,
+            metric=lambda: json.dumps(_plain(self._reference()), sort_keys=True, default=str),
             overlap=lambda model, data: overlap(model, self._dataset(data), self._tested()),
             score=lambda model, answer, data: score(model, root, self._dataset(data), self._metric(), answer),
             module=lambda model: _torch_module(model, root),
             onnx_path=lambda model: _onnx_path(model, root),
             size=lambda model: sum(path.stat().st_size for path in self._files(model)),
-            verify_on=next(iter(self._suite.data)),
+            verify_on=self._not_tested_on(),
         )
 
     def _dataset(self, name: str) -> Dataset:
@@ -112,13 +116,21 @@ class _Sources:
     def _tested(self) -> list[Dataset]:
         return [self._dataset(name) for name in dict.fromkeys(check.data for check in self._suite.checks)]
 
+    def _not_tested_on(self) -> str:
+        """A data set for looking at networks; one that is tested on only where there is no other."""
+        tested = {check.data for check in self._suite.checks}
+        return min(self._suite.data, key=lambda name: name in tested)
+
     def _metric(self) -> Metric:
-        """That of the first quality check: what a schedule may lose is said in its unit."""
+        reference = self._reference()
+        found: Metric = self._kinds.metrics.get(reference.name).implementation(reference.parameters, self._suite.root)
+        return found
+
+    def _reference(self) -> MetricRef:
+        """The metric of the first quality check: what a schedule may lose is said in its unit."""
         for check in self._suite.checks:
             if isinstance(check.parameters, QualityParameters):
-                reference = check.parameters.metric
-                found: Metric = self._kinds.metrics.get(reference.name).implementation(reference.parameters, self._suite.root)
-                return found
+                return check.parameters.metric
         raise ModelError(
             "stop_if_drop, max_total_drop and mixed need a check with a metric, by which a drop is measured; the suite has none"
         )
@@ -126,6 +138,11 @@ class _Sources:
     def _files(self, model: ModelSpec) -> tuple[Path, ...]:
         found: tuple[Path, ...] = self._kinds.models.get(model.kind).implementation.files(model.parameters, self._suite.root)
         return found
+
+
+def _plain(reference: MetricRef) -> list[object]:
+    chosen = reference.parameters.model_dump(mode="json") if isinstance(reference.parameters, Parameters) else {}
+    return [reference.name, chosen]
 
 
 def _as_program(path: Path, source: ModelSpec) -> tuple[str, object]:

@@ -28,6 +28,7 @@ from harness.store.baselines import FileBaselines
 from harness.store.files import FileStore
 from harness.wiring.environment import environment
 from harness.wiring.making import SubprocessMaker
+from harness.wiring.pipelines import pipeline_faults
 from harness.wiring.project import Project
 from harness.wiring.registers import registers
 
@@ -35,7 +36,7 @@ from harness.wiring.registers import registers
 def load(path: Path) -> Suite:
     """The suite in a file; `SuiteError` with every fault in it, those of checks that make no sense included."""
     suite = load_suite(path, registers(), os.environ)
-    faults = []
+    faults = pipeline_faults(suite, registers().techniques)
     for spec in suite.checks:
         try:
             check_of(spec, suite)

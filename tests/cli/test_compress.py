@@ -68,3 +68,21 @@ def test_a_place_that_cannot_be_written(harness: Door, project: Path, suite: Pat
     done = harness("compress", suite, "--candidate", "few-bits", "--copy-to", project / "file")
     assert done.status == 2
     assert "cannot write" in done.err
+
+
+def test_rows_that_are_tested_on_too_are_refused_with_their_number(harness: Door, project: Path, suite: Path) -> None:
+    """By what the model reads, whatever ids the rows have."""
+    header, *people = (project / "people.csv").read_text().splitlines()
+    unseen = [f"q{number},{number},{number},f,1" for number in range(40)]
+    leaked = [f"other-{row}" for row in people[100:123]]
+    (project / "train.csv").write_text("\n".join([header, *unseen, *leaked]) + "\n")
+    text = suite.read_text().replace(
+        "candidates:\n",
+        "  train: {source: ../train.csv, id: person_id, target: income, role: train}\n"
+        "candidates:\n  static: {compress: [{quantize: {mode: static, calibrate: {data: train}}}]}\n",
+    )
+    suite.write_text(text)
+    done = harness("compress", suite, "--candidate", "static")
+    assert done.status == 2
+    assert "23 of the calibration rows of 'train' also stand in the test data" in done.err
+    assert not list((project / ".harness" / "models" / "income").glob("static/*/model.onnx"))

@@ -155,7 +155,26 @@ def test_whatever_it_depends_on_makes_another_one(digits: Net, tmp_path: Path, c
 def test_data_that_no_step_reads_does_not_matter(digits: Net, tmp_path: Path) -> None:
     small = candidate(digits, INT4)
     first = maker(digits, tmp_path).make(small, digits.spec)
-    assert maker(digits, tmp_path, data_hash=lambda data: "other").find(small, digits.spec) == first
+    other = maker(digits, tmp_path, data_hash=lambda data: "test-1" if data == "test" else "other")
+    assert other.find(small, digits.spec) == first
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"target": lambda data: "another"},
+        {"metric": lambda: "f1"},
+        {"data_hash": lambda data: "held-out-2" if data == "v" else f"{data}-1"},
+    ],
+    ids=["target column", "metric", "validation rows"],
+)
+def test_what_a_schedule_is_judged_by_makes_another_one(digits: Net, tmp_path: Path, change: dict[str, Any]) -> None:
+    gradual = {"sparsity": 0.5, "validate": "v", "max_total_drop": 0.5}
+    small = candidate(digits, Step("prune", PruneParameters.model_validate(gradual)))
+    given: dict[str, Any] = {"score": lambda model, answer, data: 1.0}
+    first = maker(digits, tmp_path, **given).make(small, digits.spec)
+    assert maker(digits, tmp_path, **given).find(small, digits.spec) == first
+    assert maker(digits, tmp_path, **given, **change).find(small, digits.spec) is None
 
 
 def test_the_same_inputs_give_the_same_bytes(survey: Net, tmp_path: Path) -> None:

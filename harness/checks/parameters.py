@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
 from harness.catalogue import Parameters
 from harness.catalogue.parameters import ChangeField, ShareField
@@ -38,6 +39,11 @@ class OnInconclusive(Parameters):
     @classmethod
     def _one_word(cls, value: Any) -> Any:
         return {"whole": value, "critical": value, "other": value} if value in ("fail", "warn") else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The one word stands in the schema too."""
+        return {"anyOf": [handler(schema), {"enum": ["fail", "warn"]}]}
 
 
 class CommonParameters(Parameters):

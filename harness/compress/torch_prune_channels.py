@@ -57,7 +57,8 @@ def answering(module: torch.nn.Module, graph: Any) -> set[torch.nn.Module]:
             continue
         handler = graph.get_pruner_of_module(layer).prune_out_channels
         group = graph.get_pruning_group(layer, handler, [0])
-        if any(not dependency.target.outputs for dependency, _ in group):  # only what the network returns has nothing after it
+        # Nothing comes after what the network returns; a last layer that only loses inputs is no such end.
+        if any(not dependency.target.outputs and graph.is_out_channel_pruning_fn(dependency.handler) for dependency, _ in group):
             found.add(layer)
     return found
 

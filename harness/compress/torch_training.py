@@ -62,10 +62,12 @@ def train(
     loss_of: Loss,
     context: StepContext,
     after: Callable[[], None] = lambda: None,
+    until: int | None = None,
 ) -> tuple[Mapping[str, object], ...]:
     """Train the network in place; one row of a table per epoch.
 
-    `after` runs after every optimiser step (to hold pruned weights at zero). Killed, the next call with the same checkpoint
+    `after` runs after every optimiser step (to hold pruned weights at zero). `until` ends the training after so many epochs,
+    as if it were cut off there: the learning rate falls as for all epochs. Killed, the next call with the same checkpoint
     folder goes on after the last whole epoch. When the loss is no longer finite, training stops, and the network is as it
     was after the last good epoch.
     """
@@ -78,7 +80,7 @@ def train(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs * per_epoch)
     keeper = _Keeper(context.checkpoint, network.module, optimizer, schedule)
     table = keeper.resume()
-    for epoch in range(len(table), settings.epochs):
+    for epoch in range(len(table), settings.epochs if until is None else until):
         generator = np.random.default_rng([context.seed, epoch])
         torch.manual_seed(int(generator.integers(2**31)))
         losses = []

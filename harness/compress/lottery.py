@@ -24,7 +24,7 @@ class Lottery(TorchTechnique):
         """See `Technique.stages`: the same share of what is left goes in each round."""
         left = 1 - parameters.sparsity
         shares = [1 - left ** (number / parameters.rounds) for number in range(1, parameters.rounds + 1)]
-        return tuple(LotteryRound.model_construct(**dict(parameters), share=share) for share in shares)
+        return tuple(LotteryRound.model_construct(**dict(parameters), share=share, first=not number) for number, share in enumerate(shares))
 
     def stop_rule(self, parameters: LotteryParameters) -> StopRule | None:
         """See `Technique.stop_rule`."""

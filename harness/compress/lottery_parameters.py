@@ -13,8 +13,10 @@ from harness.compress.schedule import FinetuneParameters, GradualParameters
 class LotteryParameters(GradualParameters):
     """In each round the smallest weights of the trained network go, the others return to what they were, and are trained anew.
 
-    They return to the state after `rewind` epochs of the first training: 0 is the initialisation (Frankle and Carbin 2019,
-    arXiv:1803.03635), more is stabler for deep networks (Frankle et al. 2020, arXiv:1912.05671).
+    The first round trains the whole network as its factory makes it from the seed: the given weights began elsewhere, and their
+    mask on this initialisation would be the paper's control, not the lottery. The weights that are left return to the state
+    after `rewind` epochs of that first training: 0 is the initialisation (Frankle and Carbin 2019, arXiv:1803.03635), more is
+    stabler for deep networks (Frankle et al. 2020, arXiv:1912.05671).
     """
 
     sparsity: ShareField = Field(description="Share of the weights that are gone after the last round.")
@@ -33,6 +35,7 @@ class LotteryParameters(GradualParameters):
 
 
 class LotteryRound(LotteryParameters):
-    """One round: `share` of the weights is gone after it."""
+    """One round: `share` of the weights is gone after it. Before the `first`, the network is trained whole."""
 
     share: float = 0.0
+    first: bool = False

@@ -50,9 +50,7 @@ def score(model: ModelSpec, root: Path, dataset: Dataset, metric: Metric, answer
     outputs = Outputs(completed, whole.values, whole.status, completed.labels, whole.offsets, whole.token_log_probs)
     targets = dataset.targets(completed)
     try:
-        value = (
-            float(np.mean(metric.scores(outputs, targets))) if isinstance(metric, MeanMetric) else metric.prepare(outputs, targets).value()
-        )
+        value = _value(metric, outputs, targets)
     except MeasurementError as error:
         raise ModelError(f"{metric.info.name} cannot be computed on {dataset.name!r}: {error}") from error
     return value if metric.info.direction == "higher" else -value

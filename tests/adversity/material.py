@@ -79,3 +79,13 @@ def models(project: Path) -> None:
     linear(project / "suites" / "good.onnx", RIGHT)
     linear(project / "suites" / "same.onnx", NEARLY_RIGHT)
     write_people(project / "suites" / "people.csv", 400)
+
+
+def others(project: Path) -> None:
+    """suites/others.csv: the same columns about other people, for steps that learn."""
+    header, *people = (project / "suites" / "people.csv").read_text().splitlines()
+    moved = []
+    for number, row in enumerate(people):
+        _, age, hours, *rest = row.split(",")
+        moved.append(",".join([f"q{number}", str(float(age) + 0.001), hours, *rest]))
+    (project / "suites" / "others.csv").write_text("\n".join([header, *moved]) + "\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.adversity.door import InProcess, harness_run, pytest_run
-from tests.adversity.material import MODELS, RECORDED, models, outcomes, project, result, suite
+from tests.adversity.material import MODELS, RECORDED, models, others, outcomes, project, result, suite
 
 ASCII = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 EVERYTHING: dict[str, str | None] = {"HOME": None, "TMPDIR": "/nowhere/at/all", "USER": None, "TERM": "dumb", **ASCII}
@@ -71,6 +71,7 @@ def test_modules_named_like_the_standard_librarys_harm_nobody(tmp_path: Path) ->
     """The folder of a suite comes after Python's own wherever the harness works; the suite's own steps still find their neighbours."""
     folder = project(tmp_path)
     models(folder)
+    others(folder)
     suites = folder / "suites"
     for name in ("random", "queue", "json", "types"):
         (suites / f"{name}.py").write_text("raise RuntimeError('not the module you are looking for')\n")
@@ -84,7 +85,7 @@ def test_modules_named_like_the_standard_librarys_harm_nobody(tmp_path: Path) ->
         "shadowed",
         MODELS,
         ("{columns: [age, hours], dtype: float32}", "{columns: [age, hours], with: {python: 'steps:features'}, dtype: float32}"),
-        ("  test:", "  calibration: {source: people.csv, id: person_id, role: calibration}\n  test:"),
+        ("  test:", "  calibration: {source: others.csv, id: person_id, role: calibration}\n  test:"),
         ("  c: {onnx: same.onnx}", "  c: {compress: [{quantize: {mode: static, bits: 8, calibrate: {data: calibration, rows: 64}}}]}"),
     )
     run = pytest_run(folder, "suites")

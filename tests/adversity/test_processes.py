@@ -15,7 +15,7 @@ import pytest
 
 from tests.adversity.door import InProcess, assert_polite, marked_environment, pytest_run, remaining
 from tests.adversity.door import Run as Finished
-from tests.adversity.material import MODELS, RECORDED, models, outcomes, project, result, suite
+from tests.adversity.material import MODELS, RECORDED, models, others, outcomes, project, result, suite
 
 STEPS = """
 import os, subprocess, sys, time
@@ -36,13 +36,14 @@ def making(tmp_path: Path) -> Path:
     """A candidate whose calibration takes a minute per batch, while SLOW_MAKING is set."""
     folder = project(tmp_path)
     models(folder)
+    others(folder)
     (folder / "suites" / "steps.py").write_text(STEPS)
     suite(
         folder,
         "made",
         MODELS,
         ("{columns: [age, hours], dtype: float32}", "{columns: [age, hours], with: {python: 'steps:features'}, dtype: float32}"),
-        ("  test:", "  calibration: {source: people.csv, id: person_id, role: calibration}\n  test:"),
+        ("  test:", "  calibration: {source: others.csv, id: person_id, role: calibration}\n  test:"),
         ("  c: {onnx: same.onnx}", "  c: {compress: [{quantize: {mode: static, bits: 8, calibrate: {data: calibration, rows: 256}}}]}"),
     )
     return folder

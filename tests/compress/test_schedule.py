@@ -46,7 +46,7 @@ def test_a_gradual_step_knows_its_rows_and_when_to_stop() -> None:
     assert Prune().stop_rule(parameters) == StopRule("held_out", 0.005, 0.02)
     stages = Prune().stages(parameters)
     assert [stage.share for stage in stages] == pytest.approx(RampParameters.model_validate(GRADUAL["sparsity"]).values())
-    assert [stage.before for stage in stages] == [0.0, *[stage.share for stage in stages[:-1]]]
+    assert [(stage.stage, stage.stages) for stage in stages] == [(number, 6) for number in range(1, 7)]
     assert all(isinstance(stage, PruneStage) and stage.finetune == FinetuneParameters(data="train", rows=100) for stage in stages)
 
 
@@ -70,6 +70,14 @@ def test_a_share_in_steps_begins_at_nothing() -> None:
         ({"sparsity": 0.5, "keep": [0]}, "give either sparsity or keep"),
         ({"sparsity": 0.5, "blocks": "layers"}, "keep and blocks belong to unit: block"),
         ({"sparsity": {"from": 0.1, "to": 0.5, "steps": 2}, "steps": 3}, "write it once"),
+        ({"unit": "block", "sparsity": 0.5, "exclude": ["head"]}, "exclude has no effect with unit: block"),
+        (
+            {"unit": "block", "sparsity": 0.5, "by": "gradient", "gradients": {"data": "train"}},
+            "by: gradient has no effect with unit: block",
+        ),
+        ({"unit": "head", "sparsity": 0.5, "by": "gradient", "gradients": {"data": "train"}}, "by: gradient has no effect with unit: head"),
+        ({"unit": "block", "sparsity": 0.5, "scope": "global"}, "scope: global has no effect with unit: block"),
+        ({"unit": "head", "sparsity": 0.5, "scope": "global"}, "scope: global has no effect with unit: head"),
         ({"sparsity": 0.5, "by": "gradient"}, "belong together"),
     ],
 )

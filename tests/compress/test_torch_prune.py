@@ -222,3 +222,154 @@ def test_a_weight_that_is_not_finite_is_named(digits: Net, tmp_path: Path) -> No
     (stage,) = Prune().stages(PruneParameters(sparsity=0.5))
     with pytest.raises(ModelError, match=r"prune: weight '3.weight' holds 1 value\(s\) that are NaN"):
         Prune().transform(network, stage, digits.torch_context(tmp_path))
+
+
+SIX_STEPS = {"from": 0.1, "to": 0.8, "steps": 6}
+
+
+@pytest.mark.parametrize("scope", ["layer", "global"])
+def test_channels_end_at_the_same_widths_gradually_and_at_once(digits: Net, tmp_path: Path, scope: str) -> None:
+    """32 and 64 channels less four fifths, rounded, however many stages it takes; kept and read again between the stages."""
+    found = []
+    for place, sparsity in {"at once": 0.8, "gradually": SIX_STEPS}.items():
+        network = digits.network()
+        for stage in Prune().stages(PruneParameters.model_validate({"sparsity": sparsity, "unit": "channel", "scope": scope})):
+            Prune().transform(network, stage, digits.torch_context(tmp_path / place))
+            network = kept_and_read(digits, network, tmp_path / place / str(stage.stage))
+        found.append([network.module[layer].out_channels for layer in (0, 3, 7)])
+    if scope == "layer":
+        whole = [digits.module[layer].out_channels for layer in (0, 3, 7)]
+        assert found == [[width - round(0.8 * width) for width in whole]] * 2
+    else:
+        assert [sum(widths) for widths in found] == [160 - 128] * 2
+
+
+def kept_and_read(net: Net, network: Network, folder: Path) -> Network:
+    folder.mkdir(parents=True)
+    network.save(folder)
+    again = Network(net.network().module, net.spec, network.rows, network.root)
+    again.load(folder)
+    return again
+
+
+def test_channels_of_a_grouped_convolution(digits: Net, tmp_path: Path) -> None:
+    """Each of its four parts of three channels loses one, and the next convolution as many inputs."""
+
+    def grouped() -> Network:
+        torch.manual_seed(0)
+        layers = [torch.nn.Conv2d(1, 12, 3), torch.nn.ReLU(), torch.nn.Conv2d(12, 12, 3, groups=4), torch.nn.Flatten()]
+        rows = np.random.default_rng(0).normal(size=(4, 1, 6, 6)).astype(np.float32)
+        module = torch.nn.Sequential(*layers, torch.nn.Linear(48, 3))
+        return Network(module, ModelSpec("original", "torch", None, inputs=(InputSpec("x", ("x",)),)), [{"x": rows}], Path("."))
+
+    for place, sparsity in {"at once": 0.35, "gradually": {"from": 0.05, "to": 0.35, "steps": 3}}.items():
+        network = grouped()
+        for stage in Prune().stages(PruneParameters.model_validate({"sparsity": sparsity, "unit": "channel"})):
+            Prune().transform(network, stage, digits.torch_context(tmp_path / place))
+        assert [network.module[layer].out_channels for layer in (0, 2)] == [8, 8]
+
+
+class Twelve(torch.nn.Module):
+    """Twelve blocks in one list, eight in another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = torch.nn.ModuleList(Block(0.01 * number) for number in range(1, 13))
+        self.more = torch.nn.ModuleList(Block(0.1) for _ in range(8))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for block in (*self.blocks, *self.more):
+            x = block(x)
+        return x
+
+
+class Attentive(torch.nn.Module):
+    """Attention of ten heads, by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.attention = torch.nn.Module()
+        self.attention.num_heads = 10  # type: ignore[assignment]  # torch types attributes as modules
+        for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            setattr(self.attention, name, torch.nn.Linear(20, 20))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        parts = [getattr(self.attention, f"{name}_proj")(x).unflatten(-1, (self.attention.num_heads, -1)) for name in "qkv"]
+        mixed = torch.nn.functional.scaled_dot_product_attention(*parts)
+        return self.attention.out_proj(mixed.flatten(-2))  # type: ignore[no-any-return, operator]  # the same
+
+
+def network_of(module: torch.nn.Module, width: int) -> Network:
+    rows = np.random.default_rng(0).normal(size=(8, width)).astype(np.float32)
+    return Network(module, ModelSpec("original", "torch", None, inputs=(InputSpec("x", ("x",)),)), [{"x": rows}], Path("."))
+
+
+@pytest.mark.parametrize(
+    ("unit", "schedule", "expected"),
+    [
+        ("block", {"from": 0.3, "to": 0.5, "steps": 2}, [8, 6]),
+        ("block", {"from": 0.02, "to": 0.5, "steps": 3, "curve": "linear"}, [12, 9, 6]),
+        ("block", {"from": 0.26, "to": 0.28, "steps": 2}, [9, 9]),
+        ("head", {"from": 0.3, "to": 0.35, "steps": 2}, [7, 6]),
+        ("head", {"from": 0.02, "to": 0.5, "steps": 3, "curve": "linear"}, [10, 7, 5]),
+    ],
+)
+def test_stages_of_blocks_and_heads_count_from_the_original(
+    digits: Net, tmp_path: Path, unit: str, schedule: dict[str, Any], expected: list[int]
+) -> None:
+    """A stage that takes none says so, and the next one goes on from the same network."""
+    make, width = (Twelve, 6) if unit == "block" else (Attentive, 20)
+    network, counts = network_of(make(), width), []
+    for stage in Prune().stages(PruneParameters.model_validate({"unit": unit, "sparsity": schedule})):
+        report = Prune().transform(network, stage, digits.torch_context(tmp_path))
+        count = len(network.module.blocks) if unit == "block" else network.module.attention.num_heads
+        same = count == (counts[-1] if counts else {"block": 12, "head": 10}[unit])
+        assert any("takes nothing" in note for note in report.notes) == same == (not done(report))
+        counts.append(count)
+        folder = tmp_path / str(stage.stage)
+        folder.mkdir()
+        network.save(folder)
+        network = network_of(make(), width)
+        network.load(folder)
+    assert counts == expected
+    assert unit == "head" or len(network.module.more) == 8
+
+
+@pytest.mark.parametrize(
+    ("unit", "words"), [("block", "less than one block"), ("head", "less than one of 10 heads"), ("channel", "no channel")]
+)
+def test_a_schedule_that_takes_nothing_at_all_is_an_error(digits: Net, tmp_path: Path, unit: str, words: str) -> None:
+    network = network_of(Attentive(), 20) if unit == "head" else stack() if unit == "block" else digits.network()
+    share = 0.001 if unit == "channel" else 0.02
+    first, last = Prune().stages(PruneParameters.model_validate({"unit": unit, "sparsity": {"from": share / 2, "to": share, "steps": 2}}))
+    report = Prune().transform(network, first, digits.torch_context(tmp_path))
+    assert [words in note for note in report.notes] == [True]
+    with pytest.raises(ModelError, match=words):
+        Prune().transform(network, last, digits.torch_context(tmp_path))
+
+
+def test_a_stage_that_takes_no_channel_is_a_note(digits: Net, tmp_path: Path) -> None:
+    network, report = pruned(digits, tmp_path, sparsity={"from": 0.5, "to": 0.501, "steps": 2}, unit="channel")
+    assert [network.module[layer].out_channels for layer in (0, 3, 7)] == [16, 32, 32]
+    assert not done(report)
+    assert "stage 2 of 2 takes nothing" in report.notes[0]
+
+
+@pytest.mark.parametrize("more", [{"sparsity": 0.3}, {"sparsity": 0.3, "scope": "global"}])
+def test_weights_that_are_zero_already_are_no_work_done(survey: Net, tmp_path: Path, more: dict[str, Any]) -> None:
+    network, _ = pruned(survey, tmp_path / "first", sparsity=0.6)
+    (stage,) = Prune().stages(PruneParameters.model_validate(more))
+    with pytest.raises(ModelError, match="it would change nothing; ask for a larger share"):
+        Prune().transform(network, stage, survey.torch_context(tmp_path / "again"))
+    early, late = Prune().stages(PruneParameters.model_validate({**more, "sparsity": {"from": 0.3, "to": 0.7, "steps": 2}}))
+    report = Prune().transform(network, early, survey.torch_context(tmp_path / "early"))
+    assert "stage 1 of 2 takes nothing" in report.notes[-1]
+    assert not any("takes nothing" in note for note in Prune().transform(network, late, survey.torch_context(tmp_path / "late")).notes)
+
+
+def test_two_of_four_twice_is_an_error(survey: Net, tmp_path: Path) -> None:
+    network, _ = pruned(survey, tmp_path / "first", unit="2:4")
+    (stage,) = Prune().stages(PruneParameters(unit="2:4"))
+    with pytest.raises(ModelError, match="it would change nothing"):
+        Prune().transform(network, stage, survey.torch_context(tmp_path / "again"))

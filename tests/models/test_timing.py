@@ -99,6 +99,7 @@ def test_calls_are_chosen_by_what_a_request_takes() -> None:
 
 
 def test_a_model_that_fails_while_it_is_timed_is_named_and_its_process_ended(tmp_path: Path, numbers: MemoryDataset) -> None:
+    before = set(psutil.Process().children(recursive=True))
     linear_onnx(tmp_path / "m.onnx")
     module(tmp_path, "bad", "def answer(batch):\n    raise ValueError('no such luck')\n")
     module(tmp_path, "dead", "import os\ndef answer(batch):\n    os.abort()\n")
@@ -106,7 +107,8 @@ def test_a_model_that_fails_while_it_is_timed_is_named_and_its_process_ended(tmp
     for function, message in (("bad:answer", "no such luck"), ("dead:answer", "SIGABRT"), ("gone:answer", "gone")):
         with pytest.raises(ModelError, match=message):
             measured([good, python_spec(function)], tmp_path, numbers, InputSize(), Pace(5, 1, 1, 0))
-    assert not [child for child in psutil.Process().children(recursive=True) if child.is_running() and child.status() != "zombie"]
+    left = set(psutil.Process().children(recursive=True)) - before
+    assert not [child for child in left if child.is_running() and child.status() != "zombie"]
 
 
 def test_a_model_that_hangs_is_given_up(tmp_path: Path, numbers: MemoryDataset) -> None:

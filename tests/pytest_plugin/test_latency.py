@@ -116,8 +116,11 @@ def test_two_runs_at_once_measure_once(speed: pytest.Pytester) -> None:
     assert len(benchmarks(speed.path)) == 1
 
 
-def test_a_users_own_benchmark_runs_beside_the_suite_and_pytest_benchmark_compares_all(speed: pytest.Pytester) -> None:
+def test_a_users_own_benchmark_runs_beside_the_suite_and_pytest_benchmark_compares_all(
+    speed: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("pytest_benchmark")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # it measures nothing where it believes to be one of several workers
     speed.makepyfile(test_mine="def test_sum(benchmark):\n    assert benchmark(sum, [1, 2, 3]) == 6\n")
     result = speed.runpytest_subprocess(
         "suites/", "test_mine.py", "-p", "pytest_benchmark", "--benchmark-autosave", "--benchmark-max-time=0.05"

@@ -87,7 +87,7 @@ def saved_nothing(step: MadeStep) -> bool:
 
 
 def sizes(before: int | None, after: int | None) -> str:
-    """`237 kB → 33.6 kB (−86 %)`."""
+    """`237 KB → 33.6 KB (−86 %)`."""
     if before is None or after is None:
         return quantity(after, "B") or ""
     moved = change(before, after)

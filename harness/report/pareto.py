@@ -69,7 +69,7 @@ class Plot:
 
 
 def _told(point: Point) -> str:
-    """`narrow (33.6 kB, 0.3pp, must not ship)`."""
+    """`narrow (33.6 KB, 0.3pp, must not ship)`."""
     decision = f", {point.decision.phrase()}" if point.decision is not Decision.MAY_SHIP else ""
     return f"{one_line(point.name, 80)} ({point.text_x}, {point.text_drop}{decision})"
 

@@ -12,6 +12,7 @@ from harness.core.run import RunRecord, SuiteRecord
 from harness.core.segment import Segment
 from harness.core.verdict import Verdict, WorstExample
 from harness.report.extras import Confusion, FlipTable, ReportExtras
+from harness.report.made import Made, MadeLayer, MadeStage, MadeStep
 
 text = st.text(max_size=12)
 count = st.integers(0, 10**9)
@@ -84,4 +85,37 @@ footprints = st.builds(
 flips = st.builds(
     FlipTable, text, count, count, count, count, st.lists(st.builds(Confusion, text, text, text, count), max_size=2).map(tuple), text
 )
-extras = st.builds(ReportExtras, st.lists(flips, max_size=2).map(tuple), st.dictionaries(text, footprints, max_size=2), text)
+scalars = st.none() | st.booleans() | finite | text
+layers = st.builds(MadeLayer, text, st.lists(count, max_size=3).map(tuple), text, text, st.dictionaries(text, finite, max_size=2))
+stages = st.builds(
+    MadeStage,
+    count,
+    st.booleans(),
+    text,
+    maybe(finite),
+    maybe(finite),
+    maybe(finite),
+    maybe(probability),
+    st.dictionaries(text, scalars, max_size=2),
+)
+steps = st.builds(
+    MadeStep,
+    text,
+    st.booleans(),
+    maybe(probability),
+    maybe(count),
+    maybe(count),
+    st.lists(layers, max_size=2).map(tuple),
+    st.lists(text, max_size=2).map(tuple),
+    st.lists(st.dictionaries(text, scalars, max_size=2), max_size=2).map(tuple),
+    st.lists(stages, max_size=2).map(tuple),
+)
+made = st.builds(Made, text, text, maybe(probability), maybe(count), maybe(count), st.lists(steps, max_size=2).map(tuple))
+extras = st.builds(
+    ReportExtras,
+    st.lists(flips, max_size=2).map(tuple),
+    st.dictionaries(text, footprints, max_size=2),
+    text,
+    st.lists(made, max_size=2).map(tuple),
+    text,
+)

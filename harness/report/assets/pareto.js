@@ -111,7 +111,7 @@ function short(value) {
 }
 
 function bytes(value) {
-  const units = ["B", "kB", "MB", "GB", "TB"];
+  const units = ["B", "KB", "MB", "GB", "TB"];
   const power = value > 0 ? Math.min(Math.max(Math.floor(Math.log10(value) / 3 + 1e-9), 0), units.length - 1) : 0;
   return `${short(value / 1000 ** power)} ${units[power]}`;
 }

@@ -65,7 +65,7 @@ class Plot:
         named = sorted((point for point in self.points if point.on_front), key=lambda point: point.x)
         told = [_told(point) for point in named[:_MOST_NAMED]]
         more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
-        return f"No other candidate is better in both than {'; '.join(told)}{more}"
+        return f"No other candidate beats {'these' if len(named) > 1 else 'this one'} in both: {'; '.join(told)}{more}"
 
 
 def _told(point: Point) -> str:

@@ -276,7 +276,7 @@ def test_the_front_is_drawn_through_the_candidates_that_no_other_beats(browser: 
         assert sorted(strong) == ["exact", "small", "tiny"]
         assert page.locator("[data-plot=size] path.front").get_attribute("d")
         said = page.locator("#tradeoff figcaption").first.inner_text()
-        assert said.startswith("No other candidate is better in both than tiny (100 KB, 0.7pp); small (250 KB, 0.2pp); exact (500 KB, 0")
+        assert said.startswith("No other candidate beats these in both: tiny (100 KB, 0.7pp); small (250 KB, 0.2pp); exact (500 KB, 0")
         assert page.locator("#tradeoff figcaption").nth(1).inner_text().endswith("Not measured: untimed.")
 
 
@@ -438,7 +438,7 @@ def test_without_scripts_the_result_is_still_there(browser: Browser, reports: di
     assert page.locator("#blocking .finding").count() >= 5
     assert page.locator("#plot noscript p").is_visible()
     assert page.locator("#tradeoff noscript p").is_visible()
-    assert page.locator("#tradeoff figcaption").first.inner_text().startswith("No other candidate is better in both than int8 (298 KB, ")
+    assert page.locator("#tradeoff figcaption").first.inner_text().startswith("No other candidate beats this one in both: int8 (298 KB, ")
     assert page.locator("#table-controls").is_visible() is False
     context.close()
 

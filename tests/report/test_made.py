@@ -136,4 +136,4 @@ def test_the_summary_says_it_in_a_line() -> None:
     assert (
         "<code>int8</code> from original: prune → export → quantize, 1.12 MB → 298 KB (−73 %), made in 12 s; prune saved no bytes" in text
     )
-    assert "Drop against size: No other candidate is better in both than int8 (298 KB, " in text
+    assert "Drop against size: No other candidate beats this one in both: int8 (298 KB, " in text

@@ -68,12 +68,12 @@ def test_the_fronts_of_a_suite() -> None:
     assert (size.left_out, speed.left_out) == ((), ("untimed",))
     assert (size.original, speed.original, size.margin, size.unit) == (1_000_000, 1.0, 2.0, "pp")
     assert speed.axis == "median time, the original's is 1 (batch 1)"
-    assert speed.sentence.startswith("No other candidate is better in both than tiny (0.5 ×, 0.7pp); small (0.7 ×, ")
+    assert speed.sentence.startswith("No other candidate beats these in both: tiny (0.5 ×, 0.7pp); small (0.7 ×, ")
 
 
 def test_a_candidate_on_the_front_that_does_not_ship_is_called_that() -> None:
     (plot,) = plots(material(*point("good", 500, 4), *point("bad", 100, 900)))
-    assert plot.sentence == "No other candidate is better in both than bad (100 B, 22.5pp, must not ship); good (500 B, 0.1pp)"
+    assert plot.sentence == "No other candidate beats these in both: bad (100 B, 22.5pp, must not ship); good (500 B, 0.1pp)"
 
 
 def test_one_candidate_is_no_plot_and_missing_figures_leave_out() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from harness.core.numbers import known, quantity, scaled, texts, unit_of
+from harness.core.numbers import Unit, known, quantity, scaled, texts, unit_of
 from harness.report.conclusion import Decision
 from harness.report.material import Material
 from harness.report.measured import Measured, measured, original_size
@@ -108,32 +108,38 @@ def _plot(
     places: Sequence[tuple[float | None, str | None]],
     original: float | None,
 ) -> Plot | None:
-    points, left_out, margin, margin_text, unit = list[Point](), list[str](), None, "", None
-    for one, (x, text_x) in zip(candidates, places, strict=True):
-        own = None if one.drop is None else unit_of(one.drop)
-        drop, low, high, limit = (None,) * 4 if one.drop is None or own is None else scaled(one.drop, own.factor)
-        if (
-            x is None
-            or text_x is None
-            or x <= 0
-            or one.drop is None
-            or drop is None
-            or own is None
-            or (unit is not None and own is not unit)
-        ):
-            left_out.append(one.name)
-            continue
-        words = texts(one.drop)
-        unit = own
-        if margin is None:
-            margin, margin_text = limit, one_line(one.drop.margin_text, 40) or words.margin or ""
-        text = f"{words.drop}{own.suffix}"
-        points.append(Point(one.name, x, drop, low, high, one.standing, one.decision, text_x, text, words.interval))
-    if len(points) < 2 or unit is None:
+    """None with fewer than two candidates that have both figures. Drops in another unit than the first one's are left out."""
+    compared = next((one.drop for one in candidates if one.drop is not None), None)
+    if compared is None:
+        return None
+    unit = unit_of(compared)
+    found = [_point(one, x, text, unit) for one, (x, text) in zip(candidates, places, strict=True)]
+    points = [point for point in found if point is not None]
+    if len(points) < 2:
         return None
     best = front([(point.x, point.drop) for point in points])
-    marked = tuple(Point(**{**vars(point), "on_front": i in best}) for i, point in enumerate(points))
-    return Plot(key, title, axis, marked, tuple(left_out), known(original), margin, margin_text, unit.suffix)
+    return Plot(
+        key=key,
+        title=title,
+        axis=axis,
+        points=tuple(replace(point, on_front=i in best) for i, point in enumerate(points)),
+        left_out=tuple(one.name for one, point in zip(candidates, found, strict=True) if point is None),
+        original=known(original),
+        margin=scaled(compared, unit.factor)[3],
+        margin_text=one_line(compared.margin_text, 40) or texts(compared).margin or "",
+        unit=unit.suffix,
+    )
+
+
+def _point(one: Measured, x: float | None, text: str | None, unit: Unit) -> Point | None:
+    """Where a candidate lies; None when its size or speed, or its drop in this unit, is not known."""
+    if x is None or text is None or x <= 0 or one.drop is None or unit_of(one.drop) is not unit:
+        return None
+    drop, low, high, _ = scaled(one.drop, unit.factor)
+    if drop is None:
+        return None
+    words = texts(one.drop)
+    return Point(one.name, x, drop, low, high, one.standing, one.decision, text, f"{words.drop}{unit.suffix}", words.interval)
 
 
 def plot_data(plot: Plot) -> dict[str, object]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from harness.arrays.footprint import Footprint, Weights
 from harness.core.comparison import Comparison
-from harness.core.estimate import Estimate, Figure
+from harness.core.estimate import DISK_BYTES, MEDIAN_RATIO, Estimate, Figure
 from harness.core.outcome import Outcome
 from harness.core.run import RunRecord, SuiteRecord
 from harness.core.segment import Segment
@@ -45,7 +45,10 @@ comparisons = st.builds(
     smallest_detectable=maybe(finite),
     notes=st.lists(text, max_size=2).map(tuple),
 )
-figures = st.builds(Figure, text, maybe(finite), maybe(finite), text, maybe(text), maybe(st.booleans()), maybe(finite), maybe(finite), text)
+quantities = st.sampled_from(("", DISK_BYTES, MEDIAN_RATIO))
+figures = st.builds(
+    Figure, text, maybe(finite), maybe(finite), text, maybe(text), maybe(st.booleans()), maybe(finite), maybe(finite), text, quantities
+)
 segments = st.builds(Segment, text, st.lists(st.tuples(text, text), min_size=1, max_size=3, unique_by=lambda pair: pair[0]).map(tuple))
 verdicts = st.builds(
     Verdict,

@@ -38,7 +38,7 @@ function across(plot, area) {
   const values = [...plot.points.map((point) => point.x), ...(plot.original ? [plot.original] : [])];
   const [low, high] = [smallest(values), largest(values)];
   const span = area.right - area.left;
-  if (high / low > 8) {
+  if (high / low > 20) {
     const [from, to] = [Math.log(low / 1.25), Math.log(high * 1.25)];
     return { x: (value) => area.left + ((Math.log(value) - from) / (to - from)) * span, from: low / 1.25, to: high * 1.25, log: true };
   }

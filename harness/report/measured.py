@@ -66,7 +66,7 @@ def original_size(material: Material) -> float | None:
 
 def _measured(material: Material, result: CandidateResult, quality: str | None, timed: str | None, made: Made | None) -> Measured:
     weighed = material.extras.footprints.get(result.candidate, Footprint())
-    size = weighed.disk_bytes
+    size: float | None = weighed.disk_bytes
     if size is None:
         told = next((known(figure.candidate) for figure in _figures(result.verdicts, DISK_BYTES)), None)
         size = told if told is not None or made is None else made.after

@@ -272,7 +272,7 @@ def test_every_candidate_is_named_in_the_plot_and_no_name_lies_on_another(
 
 def test_the_front_is_drawn_through_the_candidates_that_no_other_beats(browser: Browser, reports: dict[str, Path]) -> None:
     with Opened(browser, reports["tradeoff"]) as page:
-        strong = page.locator("[data-plot=size] text.strong").all_inner_texts()
+        strong = page.locator("[data-plot=size] text.strong").all_text_contents()
         assert sorted(strong) == ["exact", "small", "tiny"]
         assert page.locator("[data-plot=size] path.front").get_attribute("d")
         said = page.locator("#tradeoff figcaption").first.inner_text()
@@ -287,14 +287,14 @@ def test_a_mark_tells_its_figures_to_the_keyboard_and_to_the_pointer(browser: Br
         mark = page.locator("[data-plot=size] .mark[data-name=small]")
         mark.focus()
         assert tip.get_attribute("visibility") == "visible"
-        told = tip.locator("text").all_inner_texts()
+        told = tip.locator("text").all_text_contents()
         assert told[:2] == ["small", "250 KB"]
         assert told[2].startswith("drop 0.2")
         assert told[-1] == "no other is better in both"
         page.keyboard.press("Escape")
         assert tip.get_attribute("visibility") == "hidden"
         page.locator("[data-plot=size] .mark[data-name=beaten] .hit").hover()
-        assert tip.locator("text").first.inner_text() == "beaten"
+        assert tip.locator("text").first.text_content() == "beaten"
         label = mark.get_attribute("aria-label")
         assert label is not None
         assert label.startswith("small, 250 KB, drop 0.2")

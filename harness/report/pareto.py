@@ -92,7 +92,7 @@ def plots(material: Material) -> tuple[Plot, ...]:
             candidates,
             "speed",
             "Drop against speed",
-            f"median time, the original's is 1 ({one_line(where, 60)})" if where else "median time, the original's is 1",
+            f"time against the original ({one_line(where, 60)})" if where else "time against the original",
             [(one.ratio, one.ratio_text) for one in candidates],
             1.0,
         ),

@@ -281,7 +281,7 @@ def test_the_front_is_drawn_through_the_candidates_that_no_other_beats(browser: 
 
 
 def test_a_mark_tells_its_figures_to_the_keyboard_and_to_the_pointer(browser: Browser, reports: dict[str, Path]) -> None:
-    with Opened(browser, reports["tradeoff"]) as page:
+    with Opened(browser, reports["tradeoff"], reduced_motion="reduce") as page:
         tip = page.locator("[data-plot=size] .tip")
         assert tip.get_attribute("visibility") == "hidden"
         mark = page.locator("[data-plot=size] .mark[data-name=small]")
@@ -293,7 +293,7 @@ def test_a_mark_tells_its_figures_to_the_keyboard_and_to_the_pointer(browser: Br
         assert told[-1] == "no other is better in both"
         page.keyboard.press("Escape")
         assert tip.get_attribute("visibility") == "hidden"
-        page.locator("[data-plot=size] .mark[data-name=beaten] .hit").hover()
+        page.locator("[data-plot=size] .mark[data-name=beaten] .shape").hover()
         assert tip.locator("text").first.text_content() == "beaten"
         label = mark.get_attribute("aria-label")
         assert label is not None

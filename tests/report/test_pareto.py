@@ -67,7 +67,7 @@ def test_the_fronts_of_a_suite() -> None:
     assert (speed.key, named(speed)) == ("speed", ["exact", "small", "tiny"])
     assert (size.left_out, speed.left_out) == ((), ("untimed",))
     assert (size.original, speed.original, size.margin, size.unit) == (1_000_000, 1.0, 2.0, "pp")
-    assert speed.axis == "median time, the original's is 1 (batch 1)"
+    assert speed.axis == "time against the original (batch 1)"
     assert speed.sentence.startswith("No other candidate beats these in both: tiny (0.5 ×, 0.7pp); small (0.7 ×, ")
 
 

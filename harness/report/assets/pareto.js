@@ -29,7 +29,7 @@ function scatter(plot, standings, width) {
     mark.addEventListener("blur", () => hideTip(tip));
     mark.addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(tip); });
   }
-  svg.append(...names(plot, scale, area), ...marks, tip);
+  svg.append(...marks, ...names(plot, scale, area), tip);
   return svg;
 }
 
@@ -158,14 +158,19 @@ function candidateMark(point, standing, scale, area, show) {
 // Names are put where nothing else is, with a line to the mark when that is not beside it; the front's come first.
 function names(plot, scale, area) {
   const taken = plot.points.map((point) => around(scale.x(point.x), scale.y(point.drop), 7));
+  const whiskers = plot.points.filter((point) => point.low !== null && point.high !== null).map((point) => {
+    const x = scale.x(point.x);
+    return { left: x - 2, right: x + 2, top: scale.y(point.high), bottom: scale.y(point.low) };
+  });
   const parts = [];
   const order = [...plot.points].sort((a, b) => Number(b.front) - Number(a.front)).slice(0, PARETO.named);
   for (const point of order) {
     const words = cut(point.name, 24) + (scale.beyond(point) ? ` ${point.td}` : "");
-    const found = freePlace(words, scale.x(point.x), scale.y(point.drop), taken, area);
+    const [x, y] = [scale.x(point.x), scale.y(point.drop)];
+    const found = freePlace(words, x, y, [...taken, ...whiskers], area) || freePlace(words, x, y, taken, area);
     if (!found) continue;
     taken.push(found.box);
-    if (found.far) parts.push(drawing("line", { class: "leader", x1: scale.x(point.x), y1: scale.y(point.drop), x2: found.end ? found.box.right : found.box.left, y2: found.y - 4 }));
+    if (found.far) parts.push(drawing("line", { class: "leader", x1: x, y1: y, x2: found.end ? found.box.right : found.box.left, y2: found.y - 4 }));
     parts.push(drawing("text", { class: point.front ? "label strong" : "label", x: found.x, y: found.y, "text-anchor": found.end ? "end" : "start" }, words));
   }
   return parts;

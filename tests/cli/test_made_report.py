@@ -72,6 +72,18 @@ def test_verdicts_leave_the_artefact_as_it_was_and_the_next_full_run_replaces_th
     assert sorted(path.name for path in artefact.iterdir()) == ["artifact.json", "model.onnx", "verdicts.json"]
 
 
+def test_verdicts_that_cannot_be_written_cost_neither_the_run_nor_the_report(harness: Door, project: Path, suite: Path) -> None:
+    status = harness("run", suite).status
+    kept = folder(project, "few-bits") / "verdicts.json"
+    kept.unlink()
+    kept.mkdir()
+    (project / "reports" / "income" / "index.html").unlink()
+    again = harness("run", suite)
+    assert (again.status, "no report was written" in again.err) == (status, False)
+    assert (project / "reports" / "income" / "index.html").is_file()
+    assert verdicts(project, "schedule")["run"]["id"], "the others are kept all the same"
+
+
 def test_a_page_is_rendered_again_with_the_making_when_the_artefacts_are_gone(harness: Door, project: Path, suite: Path) -> None:
     harness("run", suite)
     page = project / "reports" / "income" / "index.html"

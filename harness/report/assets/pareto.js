@@ -167,7 +167,7 @@ function names(plot, scale, area) {
   for (const point of order) {
     const words = cut(point.name, 24) + (scale.beyond(point) ? ` ${point.td}` : "");
     const [x, y] = [scale.x(point.x), scale.y(point.drop)];
-    const found = freePlace(words, x, y, [...taken, ...whiskers], area) || freePlace(words, x, y, taken, area);
+    const found = freePlace(words, x, y, [...taken, ...whiskers], area, area.left - 4) || freePlace(words, x, y, taken, area, 2);
     if (!found) continue;
     taken.push(found.box);
     if (found.far) parts.push(drawing("line", { class: "leader", x1: x, y1: y, x2: found.end ? found.box.right : found.box.left, y2: found.y - 4 }));
@@ -180,13 +180,13 @@ function around(x, y, half) {
   return { left: x - half, right: x + half, top: y - half, bottom: y + half };
 }
 
-function freePlace(words, x, y, taken, area) {
+function freePlace(words, x, y, taken, area, least) {
   const width = [...words].length * PARETO.letter;
   for (const rise of [0, -13, 13, -26, 26, -39, 39, -54, 54, -70, 70]) {
     for (const end of [false, true]) {
       const at = { x: x + (end ? -11 : 11), y: y + 4 + rise };
       const box = { left: end ? at.x - width : at.x, right: end ? at.x : at.x + width, top: at.y - 11, bottom: at.y + 3 };
-      const inside = box.left >= 2 && box.right <= area.right + 10 && box.top >= area.top - 2 && box.bottom <= area.bottom - 1;
+      const inside = box.left >= least && box.right <= area.right + 10 && box.top >= area.top - 2 && box.bottom <= area.bottom - 1;
       if (inside && !taken.some((other) => overlap(box, other))) return { ...at, end, box, far: Math.abs(rise) > 13 };
     }
   }

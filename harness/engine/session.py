@@ -152,6 +152,13 @@ class Session:
             self.artefacts[model.name] = found
         return self.artefacts[model.name].model
 
+    def made(self, model: ModelSpec) -> Artefact | None:
+        """The artefact of a candidate with `compress:` steps, when it is there. Makes nothing."""
+        if model.steps:
+            with suppress(HarnessError, OSError):
+                self.resolve(model, make=False)
+        return self.artefacts.get(model.name)
+
     def outputs(self, model: ModelSpec, data: str) -> Outputs:
         """A model's answers to a data set; a failure is remembered and raised again."""
         key = (model.name, data)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.arrays.footprint import Footprint
+from harness.report.made import Made
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,14 @@ class FlipTable:
 
 @dataclass(frozen=True)
 class ReportExtras:
-    """For one suite: flips per candidate, and what each model weighs.
+    """For one suite: flips per candidate, what each model weighs, and how candidates were made.
 
     `footprints` maps model names, the original's among them, to what was measured; `original` is the original's name.
+    `quality` is the check whose drops stand for the quality of a candidate; empty for the first one that compares.
     """
 
     flips: tuple[FlipTable, ...] = ()
     footprints: Mapping[str, Footprint] = field(default_factory=dict)
     original: str = "original"
+    made: tuple[Made, ...] = ()
+    quality: str = ""

@@ -14,7 +14,10 @@ from harness.core.verdict import Verdict
 from harness.report.conclusion import group_headline, group_leader, headline
 from harness.report.extras import ReportExtras
 from harness.report.figures import FigureRow, figure_row, footprint_table
+from harness.report.made_words import made_words
 from harness.report.material import Material
+from harness.report.measured import Cell, candidate_table
+from harness.report.pareto import plots
 from harness.report.standing import Standing, standing_of, word_of
 from harness.report.text import one_line
 
@@ -38,12 +41,14 @@ def summary_text(material: Material) -> str:
             [title],
             _facts(run, record),
             _candidates(material),
+            _tradeoff(material),
             _verdict_table("Blocking, suspect and unproven", material.those(lambda s: s.blocks or s in _OPEN), opened=True),
             _verdict_table("Expected failures", material.those(lambda s: s is Standing.EXPECTED), reasons=True),
             _warnings(record),
             _flips(extras),
             _footprints(extras),
             _figures(material),
+            _made(material),
             _verdict_table("Proven within the margin", material.those(lambda s: s is Standing.PASS)),
             _environment(run, record),
         ]
@@ -176,6 +181,34 @@ def _footprints(extras: ReportExtras) -> list[str]:
         shown = (f"{value or _EMPTY}" + (f" ({difference})" if difference else "") for value, difference in cells)
         lines.append(f"| {code(model)} | {' | '.join(shown)} |")
     return ["<details><summary>Footprint</summary>", "", *lines, "", "</details>"]
+
+
+def _tradeoff(material: Material) -> list[str]:
+    """Candidates side by side, and which of them no other beats."""
+    table = candidate_table(material)
+    if table is None:
+        return []
+    lines = [f"| Model | {' | '.join(escaped(name) for name in table.header)} |", "|---|" + "--:|" * len(table.header)]
+    lines += [f"| {code(model)} | {' | '.join(map(_cell, cells))} |" for model, cells in table.rows[:_ROWS]]
+    fronts = [f"- {plot.title}: {escaped(plot.sentence, 1000)}." for plot in plots(material)]
+    return ["<details><summary>Size, quality and speed</summary>", "", *lines, "", *fronts, "", "</details>"]
+
+
+def _cell(cell: Cell) -> str:
+    return escaped((cell.value or _EMPTY) + (f" ({cell.small})" if cell.small else ""))
+
+
+def _made(material: Material) -> list[str]:
+    """One line per made candidate; what saved no bytes is said."""
+    made = made_words(material)
+    if not made:
+        return []
+    idle = [f"; {escaped(name)} saved no bytes" for name in (", ".join(each.idle) for each in made[:_ROWS])]
+    lines = [
+        f"- {code(each.candidate)} {escaped(each.told, 400)}" + (nothing if each.idle else "")
+        for each, nothing in zip(made[:_ROWS], idle, strict=True)
+    ]
+    return ["<details><summary>How candidates were made</summary>", "", *lines, "", "</details>"]
 
 
 def _figures(material: Material) -> list[str]:

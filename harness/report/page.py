@@ -18,12 +18,13 @@ from markupsafe import Markup
 
 from harness.report.conclusion import headline_parts
 from harness.report.material import Material
+from harness.report.pareto import plot_data, plots
 from harness.report.rows import page_data
 from harness.report.sections import sections
 from harness.report.text import one_line
 
 _HERE = Path(__file__).parent
-_SCRIPTS = ("dom.js", "forest.js", "table.js", "main.js")
+_SCRIPTS = ("dom.js", "forest.js", "pareto.js", "table.js", "main.js")
 
 
 def page_text(material: Material) -> str:
@@ -41,7 +42,7 @@ def page_text(material: Material) -> str:
             standing=material.standing,
             candidates=len(material.results),
             sections=sections(material),
-            data=embedded(page_data(material.ordered)),
+            data=embedded({**page_data(material.ordered), "plots": [plot_data(plot) for plot in plots(material)]}),
             style=Markup(style),  # noqa: S704  # files of this package
             script=Markup(script),  # noqa: S704  # files of this package
             policy=_policy(style, script),

@@ -18,6 +18,7 @@ from harness.core.segment import Segment
 from harness.core.verdict import Verdict, WorstExample
 from harness.errors import StoreError
 from harness.report.extras import Confusion, FlipTable, ReportExtras
+from harness.report.made import Made, MadeLayer, MadeStage, MadeStep
 from harness.report.result_json import SCHEMA_VERSION
 
 
@@ -125,6 +126,8 @@ def _extras(stored: Mapping[str, Any]) -> ReportExtras:
         flips=tuple(_flips(table) for table in stored["flips"]),
         footprints={model: _footprint(footprint) for model, footprint in stored["footprints"].items()},
         original=stored["original"],
+        made=tuple(_made(made) for made in stored.get("made", ())),
+        quality=stored.get("quality", ""),
     )
 
 
@@ -135,6 +138,16 @@ def _flips(table: Mapping[str, Any]) -> FlipTable:
 def _footprint(stored: Mapping[str, Any]) -> Footprint:
     weights = stored["weights"]
     return Footprint(**{**stored, "weights": None if weights is None else Weights(**{**weights, "bits": _number(weights["bits"])})})
+
+
+def _made(stored: Mapping[str, Any]) -> Made:
+    return Made(**{**stored, "steps": tuple(_step(step) for step in stored["steps"])})
+
+
+def _step(stored: Mapping[str, Any]) -> MadeStep:
+    layers = tuple(MadeLayer(**{**layer, "shape": tuple(layer["shape"])}) for layer in stored["layers"])
+    trace = tuple(MadeStage(**stage) for stage in stored["trace"])
+    return MadeStep(**{**stored, "layers": layers, "notes": tuple(stored["notes"]), "table": tuple(stored["table"]), "trace": trace})
 
 
 def _number(value: float | None) -> float:

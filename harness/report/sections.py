@@ -11,7 +11,10 @@ from harness.core.verdict import Verdict
 from harness.report.conclusion import CandidateResult, group_headline, group_leader
 from harness.report.extras import ReportExtras
 from harness.report.figures import FigureRow, figure_row, footprint_table
+from harness.report.made_words import MadeWords, made_words
 from harness.report.material import Material
+from harness.report.measured import CandidateTable, candidate_table
+from harness.report.pareto import Plot, plots
 from harness.report.standing import CheckGroup, Standing, standing_of, word_of, worst_first
 from harness.report.trend import Sparkline, sparkline
 
@@ -143,6 +146,23 @@ def _bars(group: CheckGroup) -> tuple[Bar, ...]:
     return tuple(bars)
 
 
+@dataclass(frozen=True)
+class TradeOff:
+    """Candidates side by side, and their drops against size and speed."""
+
+    table: CandidateTable
+    plots: tuple[Plot, ...]
+
+
+def _tradeoff(material: Material) -> TradeOff | None:
+    table = candidate_table(material)
+    return None if table is None else TradeOff(table, plots(material))
+
+
+def _made(material: Material) -> tuple[MadeWords, ...] | None:
+    return made_words(material) or None
+
+
 def _always(_: Material) -> bool:
     return True
 
@@ -204,11 +224,13 @@ _SECTIONS: tuple[tuple[str, str, Callable[[Material], Any]], ...] = (
     ("candidates", "Candidates", _candidates),
     ("blocking", "What blocks", _blocking),
     ("expected", "Expected failures", _expected),
+    ("tradeoff", "Size, quality and speed", _tradeoff),
     ("plot", "Drops against the margin", _plot),
     ("verdicts", "All verdicts", _always),
     ("flips", "Flips", _flips),
     ("figures", "Figures and limits", _figures),
     ("footprint", "Footprint", _footprint),
+    ("made", "How candidates were made", _made),
     ("examples", "Worst examples", _examples),
     ("trend", "Trend", _trend),
     ("method", "How to read this", _method),

@@ -11,12 +11,15 @@ import numpy as np
 
 from harness.arrays.outputs import Outputs
 from harness.arrays.targets import Targets
+from harness.checks.quality import QualityParameters
 from harness.core.models import ModelSpec, Task
 from harness.core.run import RunRecord, SuiteRecord
 from harness.engine.session import Session
 from harness.errors import HarnessError
 from harness.metrics.labels import predicted_codes
 from harness.report import Confusion, FlipTable, ReportExtras, write_reports
+from harness.report.made import made_of
+from harness.wiring.judged import keep_verdicts
 
 TOP_CONFUSIONS = 10
 
@@ -25,26 +28,41 @@ def report(run: RunRecord, folder: Path, sessions: Mapping[str, Session]) -> lis
     """Writes the reports of a run under `folder`; `StoreError` when they cannot be written."""
     judged = replace(run, suites=tuple(record for record in run.suites if record.verdicts))
     extras = {record.suite: extras_of(sessions[record.suite], record) for record in judged.suites if record.suite in sessions}
-    return write_reports(judged, folder, extras)
+    written = write_reports(judged, folder, extras)
+    for record in judged.suites:
+        if record.suite in sessions:
+            keep_verdicts(judged, record, sessions[record.suite])
+    return written
 
 
 def extras_of(session: Session, record: SuiteRecord) -> ReportExtras:
-    """Flips and footprints of the candidates in `record`, as far as they are stored. Runs nothing."""
+    """Flips, footprints and making of the candidates in `record`, as far as they are stored. Runs nothing and makes nothing."""
     names = {verdict.candidate for verdict in record.verdicts}
     candidates = [model for model in session.suite.candidates if model.name in names]
     suite, needs = session.suite, [(spec, session.checks[spec.name].needs()) for spec in session.suite.checks]
     judged = next((spec.data for spec, need in needs if need.targets), None)
     weighed = next((spec.data for spec, need in needs if need.footprint), None)
-    flips, footprints = [], {}
+    flips, footprints, made = [], {}, []
     for model in candidates:
         with suppress(HarnessError):  # A candidate without evidence has no flips; its verdicts say why.
             if judged is not None and (table := _flips(session, model, judged)) is not None:
                 flips.append(table)
+        artefact = session.made(model)
+        if artefact is not None:
+            with suppress(ValueError, TypeError, KeyError, AttributeError):  # a record of another version tells nothing
+                made.append(made_of(model.name, artefact.record))
     for model in (suite.original, *candidates):
         with suppress(HarnessError):
             if weighed is not None:
                 footprints[model.name] = session.stored_footprint(model, weighed)
-    return ReportExtras(flips=tuple(flips), footprints=footprints)
+    return ReportExtras(
+        flips=tuple(flips), footprints=footprints, original=suite.original.name, made=tuple(made), quality=_quality(session) or ""
+    )
+
+
+def _quality(session: Session) -> str | None:
+    """The first check with a metric of its own: by it a drop is measured while candidates are made, too."""
+    return next((spec.name for spec in session.suite.checks if isinstance(spec.parameters, QualityParameters)), None)
 
 
 def _flips(session: Session, model: ModelSpec, data: str) -> FlipTable | None:

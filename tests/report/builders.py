@@ -8,12 +8,13 @@ from dataclasses import replace
 
 from harness.arrays.footprint import Footprint, Weights
 from harness.core.comparison import Comparison
-from harness.core.estimate import Estimate, Figure
+from harness.core.estimate import DISK_BYTES, MEDIAN_RATIO, Estimate, Figure
 from harness.core.outcome import Outcome
 from harness.core.run import RunRecord, SuiteRecord
 from harness.core.segment import Segment
 from harness.core.verdict import Verdict, WorstExample
 from harness.report.extras import Confusion, FlipTable, ReportExtras
+from harness.report.made import Made, MadeLayer, MadeStage, MadeStep
 
 LANGUAGES = [
     *("am", "ar", "az", "bg", "bn", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "gu", "he", "hi", "hr", "hu", "hy", "id"),
@@ -138,6 +139,69 @@ def agreement_verdict(name: str, flips: float) -> Verdict:
     return Verdict("languages", name, "agreement", None, outcome, f"flip rate {flips:.1%}", flips >= 0.03, figures=figures)
 
 
+def latency_verdict(name: str, ratio: float) -> Verdict:
+    figures = (
+        Figure("median against the original, batch 1", 1.01, ratio, "x", low=ratio * 0.97, high=ratio * 1.04, quantity=MEDIAN_RATIO),
+    )
+    return Verdict("languages", name, "latency", None, Outcome.PASS, "faster", False, figures=figures)
+
+
+def point(name: str, size: int, lost: int, ratio: float | None = None, expected: str | None = None) -> list[Verdict]:
+    """A candidate with a size, a drop of `lost` in 4,000 answers, and a speed where one is given."""
+    figures = (Figure("size on disk", 1_000_000, size, "B", quantity=DISK_BYTES),)
+    weighed = Verdict("languages", name, "footprint", None, Outcome.PASS, "", False, figures=figures)
+    return [
+        judged(name, "accuracy", None, compared(lost, 0, 4_000), expected=expected),
+        weighed,
+        *([] if ratio is None else [latency_verdict(name, ratio)]),
+    ]
+
+
+def tradeoff_record() -> SuiteRecord:
+    """By size and by speed `tiny`, `small` and `exact` are on the front; `wrecked` lost many answers, `untimed` has no speed."""
+    verdicts = [
+        *point("exact", 500_000, 0, 0.9),
+        *point("small", 250_000, 8, 0.7),
+        *point("beaten", 300_000, 12, 1.4),
+        *point("tiny", 100_000, 28, 0.5),
+        *point("wrecked", 120_000, 1_600, 0.6, expected="two bits are too few"),
+        *point("untimed", 400_000, 40),
+    ]
+    return SuiteRecord("tradeoff", "", "suites/tradeoff.yaml", tuple(replace(verdict, suite="tradeoff") for verdict in verdicts))
+
+
+def made_candidate(name: str = "int8") -> Made:
+    """Pruned in stages of which the last was undone, exported, and quantized; a step that saved nothing among them."""
+    layers = (
+        MadeLayer("embed.weight", (257, 64), "7.4% of the weights are zero", facts={"sparsity": 0.0743}),
+        MadeLayer("head.weight", (46, 64), reason="excluded"),
+    )
+    trace = (
+        MadeStage(1, True, "", 0.881, 0.001, 0.001, 3.2, {"sparsity": 0.1}),
+        MadeStage(2, True, "", 0.8795, 0.0015, 0.0025, 3.1, {"sparsity": 0.442}),
+        MadeStage(3, False, "lost 0.02 since the stage before, more than 0.005", 0.8595, 0.02, 0.0225, 3.3, {"sparsity": 0.649}),
+    )
+    told = ("all the same: the file has 1,120,000 bytes as before, compressed by gzip 990,000 instead of 1,034,000",)
+    quantized = (
+        MadeLayer("embed.weight", (257, 64), "int8, 257 scales", facts={"bits": 8.0, "sparsity": 0.08, "sqnr_db": 41.26}),
+        MadeLayer("lstm.weight", (64, 32, 3), "rank 12 of 64", facts={"rank": 12.0, "kept": 0.375}),
+    )
+    epochs = ({"epoch": 1, "loss": 0.14174}, {"epoch": 2, "loss": None})
+    steps = (
+        MadeStep("prune", False, 9.6, 1_120_000, 1_120_000, layers, told, epochs, trace),
+        MadeStep("export", True, 2.3, 1_120_000, 1_119_000, notes=("exported by torch",)),
+        MadeStep("quantize", False, 0.06, 1_119_000, 298_000, quantized),
+    )
+    return Made(name, "original", 12.0, 1_120_000, 298_000, steps)
+
+
+def hostile_made(text: str) -> Made:
+    """A record in which everything that can be text is `text`."""
+    stage = MadeStage(1, False, text, settings={text: text})
+    step = MadeStep(text, True, 1.0, 1, 1, (MadeLayer(text, (1,), "", text, {text: 1.0}),), (text,), ({text: text},), (stage,))
+    return Made(text, text, 1.0, 10, 10, (step,))
+
+
 def languages_record() -> SuiteRecord:
     """Three candidates: one is fine, one lost Bengali, one is announced as bad."""
     announced = "per-tensor rounding loses rare scripts"
@@ -184,6 +248,8 @@ def languages_extras() -> ReportExtras:
             "int8": Footprint(298_000, 251_000, small, 0.012, 5_200_000),
             "int4": Footprint(360_000, 170_000, small, 0.013, None),
         },
+        made=(made_candidate(),),
+        quality="accuracy",
     )
 
 
@@ -244,4 +310,5 @@ def hostile_extras() -> ReportExtras:
         flips=tuple(FlipTable(text, 1, 2, 3, 4, (Confusion(text, text, text + "x", 2),), text) for text in HOSTILE),
         footprints={text: Footprint(disk_bytes=10) for text in HOSTILE},
         original=HOSTILE[0],
+        made=tuple(hostile_made(text) for text in HOSTILE),
     )

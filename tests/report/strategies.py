@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 
 from harness.arrays.footprint import Footprint, Weights
 from harness.core.comparison import Comparison
-from harness.core.estimate import Estimate, Figure
+from harness.core.estimate import DISK_BYTES, MEDIAN_RATIO, Estimate, Figure
 from harness.core.outcome import Outcome
 from harness.core.run import RunRecord, SuiteRecord
 from harness.core.segment import Segment
 from harness.core.verdict import Verdict, WorstExample
 from harness.report.extras import Confusion, FlipTable, ReportExtras
+from harness.report.made import Made, MadeLayer, MadeStage, MadeStep
 
 text = st.text(max_size=12)
 count = st.integers(0, 10**9)
@@ -44,7 +45,10 @@ comparisons = st.builds(
     smallest_detectable=maybe(finite),
     notes=st.lists(text, max_size=2).map(tuple),
 )
-figures = st.builds(Figure, text, maybe(finite), maybe(finite), text, maybe(text), maybe(st.booleans()), maybe(finite), maybe(finite), text)
+quantities = st.sampled_from(("", DISK_BYTES, MEDIAN_RATIO))
+figures = st.builds(
+    Figure, text, maybe(finite), maybe(finite), text, maybe(text), maybe(st.booleans()), maybe(finite), maybe(finite), text, quantities
+)
 segments = st.builds(Segment, text, st.lists(st.tuples(text, text), min_size=1, max_size=3, unique_by=lambda pair: pair[0]).map(tuple))
 verdicts = st.builds(
     Verdict,
@@ -84,4 +88,37 @@ footprints = st.builds(
 flips = st.builds(
     FlipTable, text, count, count, count, count, st.lists(st.builds(Confusion, text, text, text, count), max_size=2).map(tuple), text
 )
-extras = st.builds(ReportExtras, st.lists(flips, max_size=2).map(tuple), st.dictionaries(text, footprints, max_size=2), text)
+scalars = st.none() | st.booleans() | finite | text
+layers = st.builds(MadeLayer, text, st.lists(count, max_size=3).map(tuple), text, text, st.dictionaries(text, finite, max_size=2))
+stages = st.builds(
+    MadeStage,
+    count,
+    st.booleans(),
+    text,
+    maybe(finite),
+    maybe(finite),
+    maybe(finite),
+    maybe(probability),
+    st.dictionaries(text, scalars, max_size=2),
+)
+steps = st.builds(
+    MadeStep,
+    text,
+    st.booleans(),
+    maybe(probability),
+    maybe(count),
+    maybe(count),
+    st.lists(layers, max_size=2).map(tuple),
+    st.lists(text, max_size=2).map(tuple),
+    st.lists(st.dictionaries(text, scalars, max_size=2), max_size=2).map(tuple),
+    st.lists(stages, max_size=2).map(tuple),
+)
+made = st.builds(Made, text, text, maybe(probability), maybe(count), maybe(count), st.lists(steps, max_size=2).map(tuple))
+extras = st.builds(
+    ReportExtras,
+    st.lists(flips, max_size=2).map(tuple),
+    st.dictionaries(text, footprints, max_size=2),
+    text,
+    st.lists(made, max_size=2).map(tuple),
+    text,
+)

@@ -12,7 +12,16 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from harness.core.run import SuiteRecord
 from harness.report import ReportExtras, write_reports
-from tests.report.builders import hostile_extras, hostile_record, languages_extras, languages_record, large_record, run_of
+from tests.report.builders import (
+    hostile_extras,
+    hostile_record,
+    languages_extras,
+    languages_record,
+    large_record,
+    made_candidate,
+    run_of,
+    tradeoff_record,
+)
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
@@ -63,7 +72,8 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         )
     write_reports(run_of(hostile_record()), folder, {"hostile": hostile_extras()})
     write_reports(run_of(large_record(10_000)), folder, {"large": ReportExtras()})
-    return {suite: folder / suite / "index.html" for suite in ("languages", "hostile", "large")}
+    write_reports(run_of(tradeoff_record()), folder, {"tradeoff": ReportExtras(made=(made_candidate("small"),))})
+    return {suite: folder / suite / "index.html" for suite in ("languages", "hostile", "large", "tradeoff")}
 
 
 def column(page: Page, name: str) -> list[str]:
@@ -75,7 +85,7 @@ def header(page: Page, name: str) -> Any:
     return page.locator(f"#verdict-table th[data-key={name}]")
 
 
-@pytest.mark.parametrize("suite", ["languages", "hostile", "large"])
+@pytest.mark.parametrize("suite", ["languages", "hostile", "large", "tradeoff"])
 def test_nothing_leaves_the_file_and_nothing_complains(browser: Browser, reports: dict[str, Path], suite: str) -> None:
     opened = Opened(browser, reports[suite])
     with opened as page:
@@ -226,13 +236,88 @@ def test_marks_lie_where_their_drops_are(browser: Browser, reports: dict[str, Pa
         assert margin["x"] == pytest.approx(places["whole"] + scale * (0.02 - drops["whole"]), abs=1.0)
 
 
+PLACES = """marks => Object.fromEntries(marks.map(mark => {
+    const box = mark.querySelector('.shape').getBoundingClientRect();
+    return [mark.dataset.name, [box.left + box.width / 2, box.top + box.height / 2]]; }))"""
+
+
+def test_the_plots_have_one_mark_per_measured_candidate_where_its_figures_put_it(browser: Browser, reports: dict[str, Path]) -> None:
+    with Opened(browser, reports["tradeoff"]) as page:
+        by_size = page.locator("[data-plot=size] .mark").evaluate_all(PLACES)
+        by_speed = page.locator("[data-plot=speed] .mark").evaluate_all(PLACES)
+    assert set(by_size) == {"exact", "small", "beaten", "tiny", "wrecked", "untimed"}
+    assert set(by_speed) == set(by_size) - {"untimed"}
+    scale = (by_size["exact"][0] - by_size["tiny"][0]) / 400_000
+    assert by_size["small"][0] - by_size["tiny"][0] == pytest.approx(150_000 * scale, abs=1)
+    rise = (by_size["exact"][1] - by_size["tiny"][1]) / 28
+    assert rise > 0, "a larger drop lies higher"
+    assert by_size["exact"][1] - by_size["small"][1] == pytest.approx(8 * rise, abs=1)
+    assert by_size["wrecked"][1] < by_size["untimed"][1], "far beyond the margin is at the upper edge"
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_every_candidate_is_named_in_the_plot_and_no_name_lies_on_another(
+    browser: Browser, reports: dict[str, Path], size: tuple[int, int]
+) -> None:
+    with Opened(browser, reports["tradeoff"], size) as page:
+        found = page.locator("[data-plot=size] text.label").evaluate_all(
+            "all => all.map(one => { const b = one.getBoundingClientRect(); return [one.textContent, b.left, b.top, b.right, b.bottom]; })"
+        )
+        assert {words.split()[0] for words, *_ in found} == {"exact", "small", "beaten", "tiny", "wrecked", "untimed"}
+        for i, (_, left, top, right, bottom) in enumerate(found):
+            assert left >= 0
+            assert right <= size[0]
+            assert not [w for w, x, y, to, down in found[:i] if left < to and x < right and top + 2 < down and y + 2 < bottom]
+
+
+def test_the_front_is_drawn_through_the_candidates_that_no_other_beats(browser: Browser, reports: dict[str, Path]) -> None:
+    with Opened(browser, reports["tradeoff"]) as page:
+        strong = page.locator("[data-plot=size] text.strong").all_text_contents()
+        assert sorted(strong) == ["exact", "small", "tiny"]
+        assert page.locator("[data-plot=size] path.front").get_attribute("d")
+        said = page.locator("#tradeoff figcaption").first.inner_text()
+        assert said.startswith("No other candidate beats these in both: tiny (100 KB, 0.7pp); small (250 KB, 0.2pp); exact (500 KB, 0")
+        assert page.locator("#tradeoff figcaption").nth(1).inner_text().endswith("Not measured: untimed.")
+
+
+def test_a_mark_tells_its_figures_to_the_keyboard_and_to_the_pointer(browser: Browser, reports: dict[str, Path]) -> None:
+    with Opened(browser, reports["tradeoff"], reduced_motion="reduce") as page:
+        tip = page.locator("[data-plot=size] .tip")
+        assert tip.get_attribute("visibility") == "hidden"
+        mark = page.locator("[data-plot=size] .mark[data-name=small]")
+        mark.focus()
+        assert tip.get_attribute("visibility") == "visible"
+        told = tip.locator("text").all_text_contents()
+        assert told[:2] == ["small", "250 KB"]
+        assert told[2].startswith("drop 0.2")
+        assert told[-1] == "no other is better in both"
+        page.keyboard.press("Escape")
+        assert tip.get_attribute("visibility") == "hidden"
+        page.locator("[data-plot=size] .mark[data-name=beaten] .shape").hover()
+        assert tip.locator("text").first.text_content() == "beaten"
+        label = mark.get_attribute("aria-label")
+        assert label is not None
+        assert label.startswith("small, 250 KB, drop 0.2")
+
+
+def test_how_a_candidate_was_made_is_folded_and_opens(browser: Browser, reports: dict[str, Path]) -> None:
+    with Opened(browser, reports["languages"]) as page:
+        summary = page.locator("#made summary")
+        assert "prune → export → quantize, 1.12 MB → 298 KB (−73 %), made in 12 s" in summary.inner_text()
+        assert "prune saved no bytes" in summary.inner_text()
+        assert page.locator("#made .layers").first.is_visible() is False
+        summary.click()
+        assert page.locator("#made .layers").first.is_visible()
+        assert "left alone: excluded" in page.locator("#made .layers").first.inner_text()
+
+
 def test_the_trend_is_drawn(browser: Browser, reports: dict[str, Path]) -> None:
     with Opened(browser, reports["languages"]) as page:
         assert page.locator("#trend .spark").count() == 3
         assert page.locator("#trend .spark").first.locator("circle").count() == 3
 
 
-@pytest.mark.parametrize("suite", ["languages", "hostile", "large"])
+@pytest.mark.parametrize("suite", ["languages", "hostile", "large", "tradeoff"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE])
 def test_the_page_never_scrolls_sideways(
@@ -305,8 +390,9 @@ CONTRAST = """() => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_text_has_the_contrast_of_wcag_aa(browser: Browser, reports: dict[str, Path], scheme: str) -> None:
-    with Opened(browser, reports["languages"], DESKTOP, scheme) as page:
+@pytest.mark.parametrize("suite", ["languages", "tradeoff"])
+def test_all_text_has_the_contrast_of_wcag_aa(browser: Browser, reports: dict[str, Path], suite: str, scheme: str) -> None:
+    with Opened(browser, reports[suite], DESKTOP, scheme) as page:
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
         page.locator("button.more").first.click()
         assert page.evaluate(CONTRAST) == []
@@ -351,6 +437,8 @@ def test_without_scripts_the_result_is_still_there(browser: Browser, reports: di
     assert "int4 must not ship" in page.locator("h1").inner_text()
     assert page.locator("#blocking .finding").count() >= 5
     assert page.locator("#plot noscript p").is_visible()
+    assert page.locator("#tradeoff noscript p").is_visible()
+    assert page.locator("#tradeoff figcaption").first.inner_text().startswith("No other candidate beats this one in both: int8 (298 KB, ")
     assert page.locator("#table-controls").is_visible() is False
     context.close()
 

@@ -49,5 +49,5 @@ function read() {
     high: row.d ? row.d[2] : null,
     margin: row.d ? row.d[3] : null,
   }));
-  return { standings: stored.standings, words, rows };
+  return { standings: stored.standings, words, rows, plots: stored.plots };
 }

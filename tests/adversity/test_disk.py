@@ -246,6 +246,7 @@ def test_evidence_that_does_not_fit_is_an_error_and_what_was_there_stays(stored:
 
 
 def test_a_store_that_is_removed_under_the_run(stored: Path) -> None:
+    """What still needs the copy of the data says what happened, what was judged stays judged, and the next run is whole again."""
     (stored / "conftest.py").write_text(
         "import shutil\n"
         "def pytest_collection_finish(session):\n    shutil.rmtree('.harness', ignore_errors=True)\n"
@@ -253,7 +254,12 @@ def test_a_store_that_is_removed_under_the_run(stored: Path) -> None:
         "    if item.name == 'accuracy' and 'made' in item.nodeid:\n        shutil.rmtree('.harness', ignore_errors=True)\n"
     )
     run = pytest_run(stored, "suites")
-    assert run.status == 0
+    assert run.status == 1
+    assert "run again, and it is made anew" in " ".join(run.out.split())
+    found = outcomes(stored, "stored")
+    assert {found[name] for name in PASSED if name.startswith("c::")} == {"PASS"}
+    (stored / "conftest.py").unlink()
+    assert pytest_run(stored, "suites").status == 0
     assert outcomes(stored, "stored") == PASSED
 
 

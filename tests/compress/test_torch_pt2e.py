@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from harness.compress.network import Network
@@ -17,7 +18,7 @@ from harness.compress.quantize import Quantize
 from harness.core.models import InputSpec, ModelSpec, OutputSpec, OutputType, Task
 from harness.errors import ModelError
 from harness.ports.compress import StepReport
-from tests.compress.conftest import Net, done
+from tests.compress.conftest import Net, done, signal_to_noise
 
 PT2E = {"mode": "pt2e", "calibrate": {"data": "train", "rows": 128}}
 QAT = {"mode": "qat", "finetune": {"data": "train", "epochs": 1, "rows": 512, "learning_rate": 1e-4}}
@@ -67,10 +68,74 @@ def test_what_is_decoded_is_within_half_a_step_of_the_original(survey: Net, tmp_
     assert found == 1
 
 
-def test_training_with_the_rounding_moves_the_weights(survey: Net, tmp_path: Path) -> None:
-    _, report = quantized(survey, tmp_path, {**QAT, "finetune": {"data": "train", "epochs": 2}})
+def decoded(path: Path) -> list[NDArray[np.float32]]:
+    """By hand: each stored matrix times the scale of its channels."""
+    model = onnx.load(str(path))
+    tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    nodes = [node for node in model.graph.node if node.op_type == "DequantizeLinear" and node.input[0] in tensors]
+    return [
+        tensors[node.input[0]] * tensors[node.input[1]].reshape(-1, *[1] * (tensors[node.input[0]].ndim - 1))
+        for node in nodes
+        if tensors[node.input[0]].ndim > 1
+    ]
+
+
+@pytest.mark.parametrize(("rate", "moves"), [(3e-2, True), (1e-12, False)])
+def test_training_with_the_rounding_moves_the_weights(survey: Net, tmp_path: Path, rate: float, moves: bool) -> None:
+    path, report = quantized(survey, tmp_path, {**QAT, "finetune": {"data": "train", "epochs": 2, "rows": 512, "learning_rate": rate}})
     assert [row["epoch"] for row in report.table] == [1, 2]
-    assert float(str(report.table[1]["loss"])) < float(str(report.table[0]["loss"])) * 1.05
+    for name, made in zip(("layers.0.weight", "layers.3.weight", "layers.6.weight"), decoded(path), strict=True):
+        whole = survey.module.get_parameter(name).detach().numpy()
+        steps = np.abs(made).max(axis=1, keepdims=True) / 127
+        moved = np.abs(made - whole) > steps
+        assert (moved.mean() > 0.2) if moves else not moved.any()
+        (layer,) = [layer for layer in report.layers if layer.name == name]
+        assert layer.done
+        assert ("sqnr_db" in layer.facts) != moves, "what training moved is no longer comparable"
+
+
+class Twins(torch.nn.Module):
+    """Two layers of one shape, and of one bias or none."""
+
+    def __init__(self, *, bias: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.one, self.other = torch.nn.Linear(8, 8, bias=bias), torch.nn.Linear(8, 8, bias=bias)
+        if bias:
+            torch.nn.init.zeros_(self.one.bias)
+            torch.nn.init.zeros_(self.other.bias)
+
+    def forward(self, answers: torch.Tensor) -> torch.Tensor:
+        """(n, 8) answers to (n, 8) numbers."""
+        made: torch.Tensor = self.other(torch.relu(self.one(answers)))
+        return made
+
+
+@pytest.mark.parametrize("exclude", [[], ["one"], ["other"]])
+@pytest.mark.parametrize("bias", [True, False])
+def test_layers_of_one_shape_are_told_apart(survey: Net, tmp_path: Path, exclude: list[str], bias: bool) -> None:
+    network = Network(Twins(bias=bias), survey.spec, [{"answers": survey.rows[:32]}], tmp_path)
+    whole = {name: value.detach().numpy().copy() for name, value in network.weights()}
+    path, report = quantized(survey, tmp_path, {**PT2E, "exclude": exclude}, network)
+    assert set(done(report)) == {f"{name}.weight" for name in ("one", "other") if name not in exclude}
+    stored = decoded(path)
+    for layer in report.layers:
+        if layer.done:
+            ratios = [signal_to_noise(whole[layer.name], array) for array in stored]
+            assert layer.facts["sqnr_db"] == pytest.approx(max(ratios), abs=0.01)
+        elif len(layer.shape) > 1:
+            assert layer.reason == "excluded"
+
+
+def test_a_folded_normalisation_is_told_from_rounding(digits: Net, tmp_path: Path) -> None:
+    """By hand: the weights of the convolution times what the normalisation behind it multiplies with."""
+    path, report = quantized(digits, tmp_path, PT2E)
+    facts = {layer.name: layer.facts for layer in report.layers}
+    state = digits.module.state_dict()
+    for (conv, norm), made in zip([("3", "4"), ("7", "8")], decoded(path)[1:3], strict=True):
+        factor = state[f"{norm}.weight"] / (state[f"{norm}.running_var"] + 1e-5).sqrt()
+        whole = (state[f"{conv}.weight"] * factor.reshape(-1, 1, 1, 1)).numpy()
+        assert facts[f"{conv}.weight"]["sqnr_db"] == pytest.approx(signal_to_noise(whole, made), abs=0.1)
 
 
 def test_excluded_layers_stay_in_floats(survey: Net, tmp_path: Path) -> None:

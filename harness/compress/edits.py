@@ -3,6 +3,7 @@
 =========  ============================================================================================
 prune      ``history``: which channels went where, as torch-pruning tells it
 resize     ``shapes``: of the weights of linear layers, (outputs, inputs) by path; ``set``: attributes of modules
+begin      ``counts``: how many channels, heads or blocks each place had when a schedule began; changes nothing
 keep       ``path`` of a list of blocks, and the ``kept`` ones
 replace    ``path`` of a module, and ``parts``: what stands there now, in order
 factory    ``reference`` and ``kwargs``: another network altogether
@@ -45,6 +46,8 @@ def carry_out(edit: Edit, module: torch.nn.Module, example: Inputs, root: Path) 
             _keep(edit, module)
         case "replace":
             _replace(edit, module)
+        case "begin":
+            pass
         case "factory":
             return _factory(edit, root)
         case other:

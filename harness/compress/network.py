@@ -48,6 +48,17 @@ class Network:
         """Remember an edit that was already carried out on the module."""
         self._edits.append(edit)
 
+    def begun(self, counts: Mapping[str, int], stage: int, stages: int) -> Mapping[str, int]:
+        """What there was when the schedule began whose `stage` this is; `counts` is what there is now. Kept with the edits."""
+        if stage == 1:
+            if stages > 1:
+                self.remember({"edit": "begin", "counts": dict(counts)})
+            return counts
+        found: Mapping[str, int] | None = next((edit["counts"] for edit in reversed(self._edits) if edit["edit"] == "begin"), None)
+        if found is None:
+            raise ModelError(f"stage {stage} of {stages} does not know what the first began with; remove its folder and run again")
+        return found
+
     @property
     def example(self) -> Batch:
         """The largest batch of real inputs, two rows or more."""

@@ -31,8 +31,8 @@ class Prune(OneStage):
         """See `Technique.stages`."""
         shares = parameters.shares()
         return tuple(
-            PruneStage.model_construct(**dict(parameters), share=share, before=before)
-            for before, share in zip((0.0, *shares), shares, strict=False)
+            PruneStage.model_construct(**dict(parameters), share=share, stage=stage, stages=len(shares))
+            for stage, share in enumerate(shares, start=1)
         )
 
     def stop_rule(self, parameters: PruneParameters) -> StopRule | None:

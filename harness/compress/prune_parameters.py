@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from harness.compress.parameters import CalibrateParameters
 from harness.compress.schedule import GradualParameters, RampField, RampParameters, ramp
+from harness.errors import ModelError
 
 Unit = Literal["weight", "2:4", "channel", "head", "block"]
 
@@ -53,6 +54,12 @@ class PruneParameters(GradualParameters):
             )
         if (self.keep is not None or self.blocks is not None) and self.unit != "block":
             raise ValueError("keep and blocks belong to unit: block")
+        if self.unit == "block" and self.exclude:
+            raise ValueError("exclude has no effect with unit: block; say by keep: which blocks stay")
+        if self.unit in ("head", "block") and self.by == "gradient":
+            raise ValueError(f"by: gradient has no effect with unit: {self.unit}; leave by and gradients out")
+        if self.unit in ("head", "block") and self.scope == "global":
+            raise ValueError(f"scope: global has no effect with unit: {self.unit}; leave scope out")
         if isinstance(self.sparsity, RampParameters) and "steps" in self.model_fields_set:
             raise ValueError("steps stands in sparsity: {from, to, steps} already; write it once")
         if (self.by == "gradient") != (self.gradients is not None):
@@ -71,7 +78,22 @@ class PruneParameters(GradualParameters):
 
 
 class PruneStage(PruneParameters):
-    """One stage: `share` of the original is gone after it, `before` was gone already."""
+    """One stage of a schedule: `share` of what there was before the first one is gone after it."""
 
     share: float = 0.0
-    before: float = 0.0
+    stage: int = 1
+    stages: int = 1
+
+    def left(self, original: int) -> int:
+        """How many stay of those that were there before the first stage.
+
+        >>> PruneStage.model_construct(share=0.8).left(32)
+        6
+        """
+        return max(1, original - round(self.share * original))
+
+    def nothing(self, why: str, *, changed_before: bool) -> str:
+        """The note of a stage that takes nothing; `ModelError` when that was the last one and none before it took anything."""
+        if self.stage == self.stages and not changed_before:
+            raise ModelError(why)
+        return f"stage {self.stage} of {self.stages} takes nothing: {why}"

@@ -20,6 +20,9 @@ _LISTS = (torch.nn.ModuleList, torch.nn.Sequential)
 def prune_blocks(network: Network, stage: PruneStage) -> StepReport:
     """Keep the blocks that are named, or those of most influence."""
     path = stage.blocks or longest_list(network.module)
+    original = network.begun({path: len(list_at(network.module, path))}, stage.stage, stage.stages)
+    # The longest list of the first stage may be none of the longest now.
+    path = next(iter(original))
     blocks = list_at(network.module, path)
     before = {name: tuple(value.shape) for name, value in network.module.named_parameters() if value.ndim > 1}
     table: tuple[dict[str, object], ...] = ()
@@ -28,13 +31,14 @@ def prune_blocks(network: Network, stage: PruneStage) -> StepReport:
         if kept[:1] == [] or kept[0] < 0 or kept[-1] >= len(blocks):
             raise ModelError(f"prune blocks: keep names {list(stage.keep)}, and {path!r} has the blocks 0 to {len(blocks) - 1}")
     else:
-        original = round(len(blocks) / (1 - stage.before))
-        left = max(1, original - round(stage.share * original))
+        left = stage.left(original[path])
         found = influence(network, path)
         kept = sorted(sorted(range(len(blocks)), key=lambda block: (-found[block], block))[:left])
         table = tuple({"block": block, "influence": round(value, 6), "kept": block in kept} for block, value in enumerate(found))
     if len(kept) == len(blocks):
-        raise ModelError(f"prune blocks: {stage.share:.0%} of {len(blocks)} blocks is less than one block")
+        why = _why_nothing(stage, path, original[path], len(blocks))
+        note = stage.nothing(f"prune blocks: {why}", changed_before=len(blocks) < original[path])
+        return StepReport(tuple(Layer(name, shape, reason="every block stays") for name, shape in before.items()), (note,), table)
     network.edit({"edit": "keep", "path": path, "kept": kept})
     gone = [block for block in range(len(blocks)) if block not in kept]
     inside = {name: int(name.removeprefix(f"{path}.").partition(".")[0]) for name in before if name.startswith(f"{path}.")}
@@ -45,6 +49,14 @@ def prune_blocks(network: Network, stage: PruneStage) -> StepReport:
         for name, shape in before.items()
     ]
     return StepReport(tuple(layers), (f"{len(kept)} of {len(blocks)} blocks of {path} stay: {', '.join(map(str, kept))}",), table)
+
+
+def _why_nothing(stage: PruneStage, path: str, original: int, now: int) -> str:
+    if stage.keep is not None:
+        return f"keep names all {now} blocks of {path}"
+    if now < original:
+        return f"{now} of {original} blocks of {path} were left already"
+    return f"{stage.share:.0%} of {original} blocks is less than one block"
 
 
 def longest_list(module: torch.nn.Module) -> str:

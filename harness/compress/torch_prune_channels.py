@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,6 +15,10 @@ from harness.compress.torch_prune_weights import gradients
 from harness.errors import ModelError
 from harness.ports.compress import Layer, StepContext, StepReport
 
+_CONVOLUTION = torch.nn.modules.conv._ConvNd  # the base class that torch-pruning goes by
+_ROOTS = (_CONVOLUTION, torch.nn.Linear, torch.nn.LSTM)
+"""What torch-pruning begins a group of channels with."""
+
 
 def prune_channels(network: Network, stage: PruneStage, context: StepContext) -> StepReport:
     """Every group of channels that hangs together loses the same share; groups that reach the answer are left alone."""
@@ -23,29 +28,40 @@ def prune_channels(network: Network, stage: PruneStage, context: StepContext) ->
     before = {name: tuple(value.shape) for name, value in network.module.named_parameters()}
     answer = network.answer(network.example).shape
     chosen = layers(network.module, MATRICES, stage.exclude)
-    final = answering(network.module, dependencies(network.module, example))
+    graph = dependencies(network.module, example)
+    final = answering(network.module, graph)
     ignored = [layer for name, layer in layers(network.module, MATRICES, ()).items() if name not in chosen or layer in final]
+    groups = _groups(network.module, graph, ignored)
+    now = {name: graph.get_out_channels(root) for name, (root, _) in groups.items()}
+    original = network.begun(now, stage.stage, stage.stages)
     if stage.by == "gradient":
         gradients(network, stage, context)
     pruner = torch_pruning.pruner.BasePruner(
         network.module,
         dict(example) if isinstance(example, dict) else example,
         importance=_importance(torch_pruning, stage),
-        pruning_ratio=1 - (1 - stage.share) / (1 - stage.before),
+        pruning_ratio=_ratio_of_all(groups, now, original, stage),
+        pruning_ratio_dict=_ratios(groups, now, original, stage) if stage.scope == "layer" else None,
         global_pruning=stage.scope == "global",
+        in_channel_groups={},
+        out_channel_groups={},
         ignored_layers=ignored,
     )
     pruner.step()
     history = [[name, bool(out), [int(index) for index in indices]] for name, out, indices in pruner.pruning_history()]
-    if not history:
-        raise ModelError("prune: no channel could be taken away; every layer reaches the answer, is excluded, or is too narrow")
-    network.remember({"edit": "prune", "history": history})
+    notes: tuple[str, ...] = ()
+    if history:
+        network.remember({"edit": "prune", "history": history})
+    else:
+        why = "prune: no channel could be taken away; every layer reaches the answer, is excluded, or is too narrow for that share"
+        notes = (stage.nothing(why, changed_before=any(count < original[name] for name, count in now.items())),)
     network.module.zero_grad()
-    now = network.answer(network.example).shape
-    if now != answer:
-        raise ModelError(f"prune: the answer has shape {tuple(now)} now and had {tuple(answer)}; exclude the layers that make it")
+    made = network.answer(network.example).shape
+    if made != answer:
+        raise ModelError(f"prune: the answer has shape {tuple(made)} now and had {tuple(answer)}; exclude the layers that make it")
     return StepReport(
-        tuple(_layer(name, before[name], tuple(value.shape)) for name, value in network.module.named_parameters() if value.ndim > 1)
+        tuple(_layer(name, before[name], tuple(value.shape)) for name, value in network.module.named_parameters() if value.ndim > 1),
+        notes,
     )
 
 
@@ -63,6 +79,48 @@ def answering(module: torch.nn.Module, graph: Any) -> set[torch.nn.Module]:
     return found
 
 
+def _groups(module: torch.nn.Module, graph: Any, ignored: list[torch.nn.Module]) -> dict[str, tuple[torch.nn.Module, int]]:
+    """Per group of channels that hangs together: its first layer by name, and into how many equal parts its channels fall."""
+    names = {layer: name for name, layer in module.named_modules()}
+    found = {}
+    for group in graph.get_all_groups(ignored_layers=ignored, root_module_types=_ROOTS):
+        root = group[0].dep.target.module
+        found[names[root]] = root, max(_parts(graph, dependency) for dependency, _ in group)
+    return found
+
+
+def _parts(graph: Any, dependency: Any) -> int:
+    layer = dependency.target.module
+    pruner = graph.get_pruner_of_module(layer)
+    if pruner is None or (isinstance(layer, _CONVOLUTION) and layer.groups == layer.out_channels):
+        return 1
+    out = graph.is_out_channel_pruning_fn(dependency.handler)
+    parts: int = pruner.get_out_channel_groups(layer) if out else pruner.get_in_channel_groups(layer)
+    return parts
+
+
+def _ratios(
+    groups: Mapping[str, tuple[torch.nn.Module, int]], now: Mapping[str, int], original: Mapping[str, int], stage: PruneStage
+) -> dict[torch.nn.Module, float]:
+    """Per group what torch-pruning is to be told, so that as many stay as the share of the original says."""
+    return {root: _ratio(now[name] // parts, stage.left(original[name] // parts)) for name, (root, parts) in groups.items()}
+
+
+def _ratio_of_all(
+    groups: Mapping[str, tuple[torch.nn.Module, int]], now: Mapping[str, int], original: Mapping[str, int], stage: PruneStage
+) -> float:
+    """The same for all groups together. torch-pruning does not count groups of one channel, which cannot lose it."""
+    was = {name: original[name] // parts for name, (_, parts) in groups.items() if original[name] > 1}
+    have = [now[name] // groups[name][1] for name in was]
+    fixed = sum(1 for name in was if now[name] == 1)
+    return _ratio(sum(have) - fixed, max(0, stage.left(sum(was.values())) - fixed))
+
+
+def _ratio(now: int, left: int) -> float:
+    """torch-pruning keeps ⌊now · (1 − ratio)⌋; half a channel more than what is to be left makes that `left` exactly."""
+    return 1 - (left + 0.5) / now if left < now else 0.0
+
+
 def _importance(library: Any, stage: PruneStage) -> Any:
     if stage.by == "gradient":
         return library.pruner.importance.GroupTaylorImportance()
@@ -71,7 +129,7 @@ def _importance(library: Any, stage: PruneStage) -> Any:
 
 def _layer(name: str, before: tuple[int, ...], now: tuple[int, ...]) -> Layer:
     if before == now:
-        return Layer(name, before, reason="its channels reach the answer, hang together with such, or are excluded")
+        return Layer(name, before, reason="its channels reach the answer, hang together with such, are excluded, or all stay in this stage")
     return Layer(name, before, done=f"now {' × '.join(map(str, now))}", facts={"kept": _size(now) / _size(before)})
 
 

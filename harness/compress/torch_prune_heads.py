@@ -38,18 +38,26 @@ def prune_heads(network: Network, stage: PruneStage) -> StepReport:
             "torch.nn.MultiheadAttention ties its heads to its width, so prune channels there"
         )
     before = {name: tuple(value.shape) for name, value in network.module.named_parameters()}
+    original = network.begun({attention.module: attention.heads for attention in found}, stage.stage, stage.stages)
     for attention in found:
-        _shrink(network, attention, stage)
+        _shrink(network, attention, stage.left(original[attention.module]))
     after = dict(network.module.named_parameters())
     changed = [
         Layer(name, shape, done=f"now {' × '.join(map(str, after[name].shape))}", facts={"kept": after[name].numel() / _count(shape)})
         for name, shape in before.items()
         if len(shape) > 1 and tuple(after[name].shape) != shape
     ]
+    notes: tuple[str, ...] = ()
     if not changed:
-        raise ModelError(f"prune heads: {stage.share:.0%} of {found[0].heads} heads is less than one head")
-    rest = [Layer(name, shape, reason="not a projection of an attention") for name, shape in before.items() if len(shape) > 1]
-    return StepReport((*changed, *(layer for layer in rest if layer.name not in {each.name for each in changed})))
+        fewer = any(attention.heads < original[attention.module] for attention in found)
+        why = "as many are gone already" if fewer else f"that is less than one of {max(original.values())} heads"
+        notes = (stage.nothing(f"prune heads: {stage.share:.0%} were asked for, and {why}", changed_before=fewer),)
+    rest = [
+        Layer(name, shape, reason="not a projection of an attention that loses heads now")
+        for name, shape in before.items()
+        if len(shape) > 1
+    ]
+    return StepReport((*changed, *(layer for layer in rest if layer.name not in {each.name for each in changed})), notes)
 
 
 def attentions(module: torch.nn.Module, exclude: tuple[str, ...]) -> list[Attention]:
@@ -72,9 +80,7 @@ def _after(name: str) -> list[str]:
     return [f"{place}.{output}" if place else output for place in (name, above) for output in _OUTPUTS]
 
 
-def _shrink(network: Network, attention: Attention, stage: PruneStage) -> None:
-    original = round(attention.heads / (1 - stage.before))
-    left = max(1, original - round(stage.share * original))
+def _shrink(network: Network, attention: Attention, left: int) -> None:
     if left >= attention.heads:
         return
     module = network.module

@@ -15,6 +15,7 @@ from harness.compress.torch_training import gather_lessons
 from harness.errors import ModelError
 from harness.ports.compress import Layer, StepContext, StepReport
 
+_NO_GAIN = "zeros change neither the size of the file nor the speed by themselves: only packing (gzip) and sparse hardware gain from them"
 _BATCH = 8
 """Rows per gradient: few, so that what single rows ask for does not cancel out."""
 
@@ -25,6 +26,7 @@ def prune_weights(network: Network, stage: PruneStage, context: StepContext) -> 
     if not chosen:
         raise ModelError("prune: the network has no linear or convolutional layer that is not excluded")
     scores = _scores(network, chosen, stage, context)
+    before = _zeros(chosen)
     if stage.unit == "2:4":
         for name, layer in chosen.items():
             torch_pruning_utils.custom_from_mask(layer, "weight", two_of_four(scores[name]))  # type: ignore[no-untyped-call]  # torch ships it untyped
@@ -40,11 +42,12 @@ def prune_weights(network: Network, stage: PruneStage, context: StepContext) -> 
             torch_pruning_utils.l1_unstructured(layer, "weight", stage.share, importance_scores=scores[name])  # type: ignore[no-untyped-call]  # untyped
     for layer in chosen.values():
         torch_pruning_utils.remove(layer, "weight")  # type: ignore[no-untyped-call]  # torch ships it untyped
+    notes = [_NO_GAIN]
+    if _zeros(chosen) <= before:
+        why = "prune: every weight that would be set to zero is zero already, so it would change nothing; ask for a larger share"
+        notes.append(stage.nothing(why, changed_before=stage.stages > 1))
     done = [_layer(name, layer) for name, layer in chosen.items()]
-    notes = (
-        "zeros change neither the size of the file nor the speed by themselves: only packing (gzip) and sparse hardware gain from them",
-    )
-    return StepReport((*done, *left_alone(network.module, chosen, "not a linear or convolutional layer, or excluded")), notes)
+    return StepReport((*done, *left_alone(network.module, chosen, "not a linear or convolutional layer, or excluded")), tuple(notes))
 
 
 def hold(network: Network) -> Callable[[], None]:
@@ -106,6 +109,10 @@ def _gradient(name: str, weight: torch.nn.Parameter) -> torch.Tensor:
     if weight.grad is None:
         raise ModelError(f"prune by gradient: weight {name!r} has no gradient; exclude it, or prune by magnitude")
     return weight.grad
+
+
+def _zeros(chosen: Mapping[str, torch.nn.Module]) -> int:
+    return sum(int((layer.get_parameter("weight") == 0).sum()) for layer in chosen.values())
 
 
 def _layer(name: str, layer: torch.nn.Module) -> Layer:

@@ -373,3 +373,9 @@ def test_two_of_four_twice_is_an_error(survey: Net, tmp_path: Path) -> None:
     (stage,) = Prune().stages(PruneParameters(unit="2:4"))
     with pytest.raises(ModelError, match="it would change nothing"):
         Prune().transform(network, stage, survey.torch_context(tmp_path / "again"))
+
+
+def test_a_share_of_all_channels_that_leaves_less_than_one_per_layer(digits: Net, tmp_path: Path) -> None:
+    """Every layer keeps what it cannot lose, in a second stage as well."""
+    network, _ = pruned(digits, tmp_path, sparsity={"from": 0.97, "to": 0.999, "steps": 3}, unit="channel", scope="global")
+    assert all(network.module[layer].out_channels >= 1 for layer in (0, 3, 7))

@@ -9,11 +9,12 @@ The graph is exported in evaluation mode, so that normalisations are folded into
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 
 from harness.compress import graph, torch_export
 from harness.compress.network import Network
@@ -21,6 +22,7 @@ from harness.compress.schedule import FinetuneParameters
 from harness.compress.torch_layers import MATRICES, refuse_not_finite
 from harness.compress.torch_layers import layers as layers_of
 from harness.compress.torch_losses import answer_loss
+from harness.compress.torch_pt2e_weights import decoded_weights, owners
 from harness.compress.torch_training import gather_lessons, train
 from harness.errors import MissingDependencyError, ModelError
 from harness.ports.compress import Batch, Layer, StepContext, StepReport
@@ -42,6 +44,7 @@ def quantize(
     if training is None and not calibration:
         raise ModelError("calibration: the data set gave no rows; mode pt2e needs some, for instance rows: 256")
     layers_of(network.module, MATRICES, exclude)
+    originals = {name: value.detach().cpu().float().numpy().copy() for name, value in network.weights()}
     with torch_export.quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         prepared = _prepared(network, exclude, trained=training is not None)
@@ -50,7 +53,7 @@ def quantize(
         table = () if training is None else _trained(network, prepared, training, context)
         converted = _library().convert_pt2e(prepared)
     notes = torch_export.write_onnx(network, converted, target, tolerance=ROUNDING)
-    layers = quantized_layers(network, target)
+    layers = quantized_layers(network, originals, target, exclude)
     if not any(layer.done for layer in layers):
         raise ModelError(
             "quantize: nothing was quantized, the result would be the original itself; torchao's x86 quantizer knows no layer of it"
@@ -104,20 +107,20 @@ class _Trainable(torch.nn.Module):
         return self
 
 
-def quantized_layers(network: Network, target: Path) -> list[Layer]:
-    """What became of each weight of the network, found by its shape and place in the file."""
-    model = graph.read(target)
-    whole = {tuple(tensor.dims) for tensor in model.graph.initializer if graph.array_of(tensor).dtype.kind in "iu" and len(tensor.dims) > 1}
-    floats = {tuple(tensor.dims) for tensor in model.graph.initializer if graph.array_of(tensor).dtype.kind == "f"}
+def quantized_layers(network: Network, originals: Mapping[str, NDArray[Any]], target: Path, exclude: tuple[str, ...]) -> list[Layer]:
+    """What became of each weight of the network: which it is follows from the product that each decoded weight goes into."""
+    matrices = {name: value for name, value in originals.items() if value.ndim > 1}
+    out = {name for name in matrices if any(name.startswith(f"{each}.") for each in exclude)}
+    owned = owners(decoded_weights(graph.read(target)), matrices, out)
     layers = []
     for name, value in network.weights():
         shape = tuple(value.shape)
-        if len(shape) > 1 and shape in whole and shape not in floats:
-            layers.append(Layer(name, shape, done="8 bits per weight, one scale per channel", facts={"bits": 8.0}))
+        if name in owned:
+            layers.append(Layer(name, shape, done="8 bits per weight, one scale per channel", facts=owned[name].facts(originals[name])))
+        elif len(shape) < 2:
+            layers.append(Layer(name, shape, reason="one dimension"))
         else:
-            layers.append(
-                Layer(name, shape, reason="one dimension" if len(shape) < 2 else "no rule of the quantizer covers where it is used")
-            )
+            layers.append(Layer(name, shape, reason="excluded" if name in out else "no rule of the quantizer covers where it is used"))
     return layers
 
 

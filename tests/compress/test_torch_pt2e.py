@@ -153,7 +153,8 @@ class Lookup(torch.nn.Module):
         self.table = torch.nn.Embedding(20, 8)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.table(x).sum(dim=1)
+        made: torch.Tensor = self.table(x).sum(dim=1)
+        return made
 
 
 def test_a_network_in_which_nothing_can_be_quantized_is_an_error(survey: Net, tmp_path: Path) -> None:

@@ -18,6 +18,10 @@ class Distill(TorchTechnique):
         """See `Technique.data`."""
         return (parameters.train.lessons,)
 
+    def modules(self, parameters: DistillParameters) -> tuple[str, ...]:
+        """See `Technique.modules`."""
+        return (parameters.student.factory,) if parameters.student.factory else ()
+
     def transform(self, network: Any, parameters: DistillParameters, context: StepContext) -> StepReport:
         """See `Technique.transform`."""
         from harness.compress import torch_distill  # noqa: PLC0415  # imports torch

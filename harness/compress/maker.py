@@ -47,7 +47,7 @@ class FileMaker:
 
         def build(target: Path) -> Record:
             self._refuse_leaks(model, found)
-            making = Making(self.cache / self.suite / ".steps", self.root, self.resources, model, source, self.seed)
+            making = Making(self.cache / self.suite / ".steps", self.root, self.resources, model, source, self.seed, found.factories)
             made, steps = making.run(found)
             for path in _model_files(made):
                 link_or_copy(path, target / path.name)

@@ -29,7 +29,11 @@ VERIFIED_ROWS = 64
 
 @dataclass(frozen=True)
 class Making:
-    """Runs the steps of one recipe. `steps` is the folder in which every step's result is kept under its hash."""
+    """Runs the steps of one recipe.
+
+    `steps` is the folder in which every step's result is kept under its hash. `factories` are the references that the recipe
+    itself names: no other is called, whatever a kept structure says.
+    """
 
     steps: Path
     root: Path
@@ -37,14 +41,14 @@ class Making:
     model: ModelSpec
     source: ModelSpec
     seed: int
+    factories: frozenset[str] = frozenset()
 
     def run(self, recipe: Recipe) -> tuple[Path, list[Record]]:
         """The folder of the last step's result, and what is to be told of each step."""
-        state = self._origin(recipe)
-        first: dict[str, float] = {}
+        origin = state = self._origin(recipe)
         records = []
         for step, plan, key in zip(recipe.steps, recipe.plans, recipe.keys[1:], strict=True):
-            state, record = self._stepped(step, plan, key, state, first)
+            state, record = self._stepped(step, plan, key, state, origin)
             records.append(record)
         assert state is not None
         return state, records
@@ -68,7 +72,7 @@ class Making:
         return folder
 
     def _stepped(
-        self, step: Planned, plan: Mapping[str, object], key: str, before: Path | None, first: dict[str, float]
+        self, step: Planned, plan: Mapping[str, object], key: str, before: Path | None, origin: Path | None
     ) -> tuple[Path, Record]:
         stages = step.technique.stages(step.parameters)
         rule = step.technique.stop_rule(step.parameters)
@@ -77,7 +81,7 @@ class Making:
             return folder, made_folder(folder, partial(self._stage, step, stages[0], plan, before, key))
 
         def build(target: Path) -> Record:
-            reached, trace = self._schedule(step, stages, rule, key, before, first)
+            reached, trace = self._schedule(step, stages, rule, key, before, origin)
             for path in reached.iterdir():
                 if path.is_file() and path.name != "artifact.json":
                     link_or_copy(path, target / path.name)
@@ -88,13 +92,13 @@ class Making:
         return folder, made_folder(folder, build)
 
     def _schedule(
-        self, step: Planned, stages: tuple[Any, ...], rule: StopRule | None, key: str, before: Path | None, first: dict[str, float]
+        self, step: Planned, stages: tuple[Any, ...], rule: StopRule | None, key: str, before: Path | None, origin: Path | None
     ) -> tuple[Path, list[dict[str, Any]]]:
         """The folder of the last stage that held, and one entry per stage that was tried."""
         state, trace = before, list[dict[str, Any]]()
         score = self._score(state, rule.data) if rule else None
-        if rule and score is not None:
-            first.setdefault(rule.data, score)
+        # What is lost in all counts from the original, whatever steps came before and whether they were found or made.
+        first = score if rule is None or before == origin else self._score(origin, rule.data)
         for number, stage in enumerate(stages, start=1):
             stage_key = content_hash({"step": key, "stage": number})
             folder = self.steps / stage_key[:20]
@@ -102,9 +106,9 @@ class Making:
             entry: dict[str, Any] = {"stage": number, "parameters": _told(stage), "seconds": record["seconds"], "kept": True}
             entry["report"] = {name: record[name] for name in ("layers", "notes", "table", "bytes")}
             trace.append(entry)
-            if rule and score is not None:
+            if rule and score is not None and first is not None:
                 now = self._score(folder, rule.data)
-                entry |= {"score": now, "drop": score - now, "total_drop": first[rule.data] - now}
+                entry |= {"score": now, "drop": score - now, "total_drop": first - now}
                 if why := _too_far(entry, rule):
                     entry |= {"kept": False, "stopped": why}
                     break
@@ -160,7 +164,7 @@ class Making:
         rows = list(self.resources.feed(self.source, self.resources.verify_on, VERIFIED_ROWS))
         network = Network(self.resources.module(self.source).cpu().eval(), self.source, rows, self.root)
         if before is not None:
-            network.load(before)
+            network.load(before, self.factories)
         return network
 
     def _context(self, scratch: Path, checkpoint: Path) -> StepContext:
@@ -217,9 +221,10 @@ def _tensors(path: Path) -> tuple[list[str], list[str]]:
 
 def _too_far(entry: Mapping[str, Any], rule: StopRule) -> str:
     """Why a stage is undone, "" when it holds."""
-    if rule.per_stage is not None and entry["drop"] > rule.per_stage + 1e-12:
+    # Written so that a score which is no number never holds.
+    if rule.per_stage is not None and not entry["drop"] <= rule.per_stage + 1e-12:
         return f"lost {entry['drop']:.4g} since the stage before, more than {rule.per_stage:.4g}"
-    if rule.in_total is not None and entry["total_drop"] > rule.in_total + 1e-12:
+    if rule.in_total is not None and not entry["total_drop"] <= rule.in_total + 1e-12:
         return f"lost {entry['total_drop']:.4g} since the start, more than {rule.in_total:.4g}"
     return ""
 

@@ -7,7 +7,7 @@ weights, JSON for the edits, and the factory of the suite's own tree for the res
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -106,11 +106,17 @@ class Network:
         save_file(state, folder / WEIGHTS)
         (folder / STRUCTURE).write_text(json.dumps({"edits": list(self._edits)}, sort_keys=True), encoding="utf-8")
 
-    def load(self, folder: Path) -> None:
-        """Become what `save` wrote there; this network must be as its factory made it."""
+    def load(self, folder: Path, factories: Collection[str] = ()) -> None:
+        """Become what `save` wrote there; this network must be as its factory made it.
+
+        Of functions that the structure names only `factories` are called: a folder that others may write to is no reason to
+        run whatever it says.
+        """
         try:
             edits = json.loads((folder / STRUCTURE).read_text(encoding="utf-8"))["edits"]
             for edit in edits:
+                if edit["edit"] == "factory" and edit["reference"] not in factories:
+                    raise ModelError(f"{folder} names the factory {edit['reference']!r}, which the suite does not; remove the folder")
                 self.edit(edit)
             self.module.load_state_dict(load_file(folder / WEIGHTS))
         except (OSError, ValueError, KeyError, RuntimeError) as error:

@@ -31,6 +31,11 @@ class Recipe:
     keys: tuple[str, ...]
 
     @property
+    def factories(self) -> frozenset[str]:
+        """References of the suite's tree that its steps call."""
+        return frozenset(reference for step in self.steps for reference in step.technique.modules(step.parameters))
+
+    @property
     def rows(self) -> tuple[Rows, ...]:
         """Every use of data by any step."""
         return tuple(rows for step in self.steps for rows in step.technique.data(step.parameters))
@@ -81,6 +86,7 @@ def _plan(model: ModelSpec, step: Planned, resources: Resources, seed: int) -> d
         "implementation": _implementation(step.technique),
         "parameters": step.parameters.model_dump(mode="json"),
         "data": learned,
+        "sources": resources.sources(step.technique.modules(step.parameters)),
         "seed": seed,
         # Traced, exported and proved on these rows; blocks are chosen by what they do to them.
         "rows": None if step.form == "onnx" else resources.data_hash(resources.verify_on),
@@ -91,6 +97,9 @@ def _learned(model: ModelSpec, rows: Rows, resources: Resources) -> dict[str, ob
     """Everything about some rows that decides what is learnt from them."""
     facts: dict[str, object] = {"data": rows.data, "purpose": rows.purpose, "sha256": resources.data_hash(rows.data)}
     facts["inputs"] = [asdict(entry) for entry in model.inputs]
+    facts["sources"] = resources.sources(tuple(entry.step for entry in model.inputs if entry.step))
+    # With other rows to test on, it has to be looked at anew whether rows stand in both.
+    facts["apart from"] = resources.tested()
     if rows.purpose != "calibrate":
         facts |= {"target": resources.target(rows.data), "output": asdict(model.output) if model.output else None}
     if rows.purpose == "validate":

@@ -18,6 +18,8 @@ class Resources:
     feed:       (model, data set, rows) → batches of its inputs
     lessons:    (model, data set, rows) → batches of its inputs with the true answers
     data_hash:  (data set) → content hash of its rows
+    tested:     () → content hashes of the data that checks read
+    sources:    (references to functions of the suite's tree) → what their code is: hashes and versions of what it imports
     target:     (data set) → its target column
     metric:     () → by what `score` measures, in words
     overlap:    (model, data set) → how many of its rows also stand in data that is tested on
@@ -31,6 +33,8 @@ class Resources:
     feed: Callable[[ModelSpec, str, int | None], Feed]
     lessons: Callable[[ModelSpec, str, int | None], Lessons]
     data_hash: Callable[[str], str]
+    tested: Callable[[], tuple[str, ...]]
+    sources: Callable[[tuple[str, ...]], object]
     target: Callable[[str], str | None]
     metric: Callable[[], str]
     overlap: Callable[[ModelSpec, str], int]

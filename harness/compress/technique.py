@@ -18,6 +18,10 @@ class OneStage:
         """See `Technique.data`."""
         return ()
 
+    def modules(self, parameters: Any) -> tuple[str, ...]:
+        """See `Technique.modules`."""
+        return ()
+
     def stages(self, parameters: Any) -> tuple[Any, ...]:
         """See `Technique.stages`."""
         return (parameters,)

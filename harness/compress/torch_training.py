@@ -36,9 +36,8 @@ class Lessons:
         return len(self.targets)
 
     def batches(self, order: NDArray[np.int64], size: int) -> Iterator[tuple[Batch, NDArray[Any]]]:
-        """Batches of at most `size` rows in the given order."""
-        for start in range(0, len(order), size):
-            rows = order[start : start + size]
+        """Batches of at most `size` rows in the given order, as equal as can be: a normalisation fails on a single row left over."""
+        for rows in np.array_split(order, max(1, -(-len(order) // size))):
             yield {name: array[rows] for name, array in self.inputs.items()}, self.targets[rows]
 
 
@@ -96,6 +95,13 @@ def train(
             optimizer.step()
             schedule.step()
             after()
+        # Measured before each step, the losses say nothing of the last one.
+        with torch.no_grad():
+            settled = float(loss_of(inputs, targets))
+        if not math.isfinite(settled):
+            keeper.restore()
+            table.append({"epoch": epoch + 1, "diverged": f"the loss became {settled}; the state before this epoch was kept"})
+            return tuple(table)
         table.append({"epoch": epoch + 1, "loss": round(float(np.mean(losses)), 6)})
         keeper.keep(table)
     network.module.eval()
@@ -128,7 +134,7 @@ class _Keeper:
         try:
             kept = json.loads((self._folder / _EPOCH).read_text(encoding="utf-8"))
             states = torch.load(self._folder / kept["state"], weights_only=True)
-        except (OSError, ValueError, KeyError):
+        except Exception:  # a damaged file makes torch raise all sorts of things; the epochs are then done again
             return []
         for name, part in self._parts.items():
             part.load_state_dict(states[name])

@@ -113,6 +113,9 @@ class Technique(Protocol):
     def data(self, parameters: Any) -> tuple[Rows, ...]:
         """The rows it learns from."""
 
+    def modules(self, parameters: Any) -> tuple[str, ...]:
+        """`module:function` entry points of the suite's tree it calls; their sources are part of a candidate's identity."""
+
     def stages(self, parameters: Any) -> tuple[Any, ...]:
         """The parameters of each stage of a schedule, in order; `(parameters,)` when there is none."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.catalogue import Parameters
+from harness.catalogue.entrypoints import imported_versions, sources_hash
 from harness.catalogue.refs import MetricRef
 from harness.checks.quality import QualityParameters
 from harness.compress.maker import FileMaker
@@ -96,6 +97,8 @@ class _Sources:
             feed=lambda model, data, rows: feed(model, root, self._dataset(data), rows),
             lessons=lambda model, data, rows: lessons(model, root, self._dataset(data), rows),
             data_hash=lambda data: self._dataset(data).fingerprint,
+            tested=lambda: tuple(sorted(dataset.fingerprint for dataset in self._tested())),
+            sources=lambda references: [sources_hash(references, root), imported_versions(references, root)] if references else None,
             target=lambda data: self._suite.data[data].target,
             metric=lambda: json.dumps(_plain(self._reference()), sort_keys=True, default=str),
             overlap=lambda model, data: overlap(model, self._dataset(data), self._tested()),

@@ -42,6 +42,8 @@ def resources(**given: Any) -> Resources:
         "feed": none,
         "lessons": none,
         "data_hash": lambda data: f"{data}-1",
+        "tested": lambda: ("test-1",),
+        "sources": lambda references: list(references),
         "target": lambda data: "y",
         "metric": lambda: "accuracy",
         "overlap": lambda model, data: 0,

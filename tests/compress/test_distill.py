@@ -63,7 +63,11 @@ def test_a_student_learns_to_answer(digits: Net, tmp_path: Path, student: dict[s
     (tmp_path / "kept").mkdir()
     network.save(tmp_path / "kept")
     again = Network(digits.network().module, digits.spec, network.rows, network.root)
-    again.load(tmp_path / "kept")
+    factories = [edit["reference"] for edit in network.edits if edit["edit"] == "factory"]
+    if factories:
+        with pytest.raises(ModelError, match=r"names the factory 'tests.compress.students:narrow', which the suite does not"):
+            Network(digits.network().module, digits.spec, network.rows, network.root).load(tmp_path / "kept")
+    again.load(tmp_path / "kept", factories)
     batch = {"input": digits.rows[:20]}
     np.testing.assert_array_equal(again.answers(batch)["logits"], network.answers(batch)["logits"])
 

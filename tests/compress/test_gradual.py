@@ -54,7 +54,7 @@ class Gradual(OnnxTechnique):
 
 def made(net: Net, folder: Path, scores: list[float], rule: StopRule | None, calls: list[int]) -> Artefact:
     """A candidate of one step with as many stages as there are scores after the first, which is that of the original."""
-    given = iter(scores)
+    given = iter([scores[0], *scores])  # once as the graph that was exported, once as the network itself
 
     def score(*arguments: object) -> float:
         return next(given)
@@ -92,6 +92,26 @@ def test_the_last_stage_that_held_comes_out(survey: Net, tmp_path: Path, scores:
         assert row["score"] == scores[number + 1]
         assert row["drop"] == pytest.approx(scores[number] - scores[number + 1])
         assert row["total_drop"] == pytest.approx(scores[0] - scores[number + 1])
+
+
+def test_a_score_that_is_no_number_never_holds(survey: Net, tmp_path: Path) -> None:
+    artefact = made(survey, tmp_path, [0.9, 0.9, float("nan")], StopRule("v", 0.005, None), [])
+    assert [row["kept"] for row in trace(artefact)] == [True, False]
+
+
+def test_what_is_lost_in_all_counts_from_the_original_whatever_was_found_or_made(survey: Net, tmp_path: Path) -> None:
+    """Two gradual steps; the second counts what the first lost, and the same when the first is only found again."""
+    techniques = kinds(Kind("gradual", Counting, Gradual(StopRule("v", None, 0.01), [])))
+    step = Step("gradual", Counting(stages=2))
+    given = iter([0.90, 0.90, 0.898, 0.896, 0.896, 0.90, 0.892, 0.885])
+
+    def score(*arguments: object) -> float:
+        return next(given)
+
+    first = maker(survey, tmp_path, techniques=techniques, score=score).make(candidate(survey, step, step), survey.spec)
+    rows = [row for record in first.record["steps"] for row in record.get("trace", ())]  # type: ignore[attr-defined]  # JSON
+    assert [round(row["total_drop"], 6) for row in rows] == [0.002, 0.004, 0.008, 0.015]
+    assert [row["kept"] for row in rows] == [True, True, True, False]
 
 
 def test_a_first_stage_that_loses_too_much_is_an_error(survey: Net, tmp_path: Path) -> None:

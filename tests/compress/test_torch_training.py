@@ -50,7 +50,7 @@ def test_killed_it_goes_on_after_the_last_whole_epoch(survey: Net, tmp_path: Pat
     def interrupted(inputs: Any, targets: Any) -> torch.Tensor:
         nonlocal calls
         calls += 1
-        if calls > 4 * stopped_after + 2:  # four batches an epoch; two batches into the next
+        if calls > 5 * stopped_after + 2:  # four batches an epoch and one look after it; two batches into the next
             raise KeyboardInterrupt
         return plain(inputs, targets)
 
@@ -64,7 +64,7 @@ def test_killed_it_goes_on_after_the_last_whole_epoch(survey: Net, tmp_path: Pat
         return task_loss(again)(inputs, targets)
 
     assert train(again, lessons, SETTINGS, counted, context) == table
-    assert calls == 4 * (3 - stopped_after)
+    assert calls == 5 * (3 - stopped_after)
     assert torch.equal(weights(again), weights(whole))
 
 
@@ -85,9 +85,9 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_epoch(survey: Ne
     def diverging(inputs: Any, targets: Any) -> torch.Tensor:
         nonlocal calls
         calls += 1
-        if calls == 5:
+        if calls == 6:
             kept.append(weights(network))
-        return plain(inputs, targets) * (float("nan") if calls > 6 else 1.0)
+        return plain(inputs, targets) * (float("nan") if calls > 7 else 1.0)
 
     table = train(network, gather_lessons(context, "train", 256), SETTINGS, diverging, context)
     assert table[-1] == {"epoch": 2, "diverged": "the loss became nan; the state before this epoch was kept"}
@@ -171,3 +171,30 @@ def test_the_loss_of_each_task(answer: torch.Tensor, targets: Any, spec: OutputS
 def test_tasks_that_cannot_be_trained() -> None:
     with pytest.raises(ModelError, match="training is not supported for the task ranking"):
         answer_loss(ANSWERS, CODES, OutputSpec(OutputType.SCORE, Task.RANKING))
+
+
+def test_a_last_step_that_blows_the_weights_up_is_not_kept(survey: Net, tmp_path: Path) -> None:
+    """One huge step in one epoch: the loss before it was fine."""
+    network, context = survey.network(), survey.torch_context(tmp_path)
+    before = weights(network)
+    huge = FinetuneParameters(data="train", epochs=1, optimizer="sgd", learning_rate=1e30, batch_size=512)
+    table = train(network, gather_lessons(context, "train", 256), huge, task_loss(network), context)
+    assert "the state before this epoch was kept" in str(table[-1]["diverged"])
+    assert torch.equal(weights(network), before)
+
+
+def test_a_row_left_over_joins_the_others(survey: Net, tmp_path: Path) -> None:
+    """129 rows in batches of 64: a normalisation over one row alone would fail."""
+    found = gather_lessons(survey.torch_context(tmp_path), "train", 129)
+    sizes = [len(targets) for _, targets in found.batches(np.arange(129), 64)]
+    assert sizes == [43, 43, 43]
+
+
+def test_a_cut_state_file_is_not_used(survey: Net, tmp_path: Path) -> None:
+    whole, _ = trained(survey, tmp_path / "a")
+    folder = tmp_path / "b" / "checkpoint"
+    folder.mkdir(parents=True)
+    (folder / "epoch.json").write_text('{"state": "2-state.pt", "table": []}')
+    (folder / "2-state.pt").write_bytes(b"PK\x03\x04 cut")
+    again, _ = trained(survey, tmp_path / "b")
+    assert torch.equal(weights(again), weights(whole))

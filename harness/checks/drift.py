@@ -106,7 +106,7 @@ class DriftCheck:
                 Groups.everything(len(material.examples)), np.array([rules.limit.amount])
             )
             notes.append(f"against the last accepted one of {material.baseline.accepted.when}: {loss_sentence(last, 0, rules)}")
-        verdicts = (replace(verdicts[0], warnings=(*verdicts[0].warnings, *notes)), *verdicts[1:])
+        verdicts = (replace(verdicts[0], reason="; ".join((verdicts[0].reason, *notes))), *verdicts[1:])
         return with_failures(verdicts, material)
 
     def _skipped(self, material: Material, reason: str) -> Verdict:

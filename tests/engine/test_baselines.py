@@ -151,7 +151,9 @@ def test_drift_is_measured_against_golden_and_not_against_the_original_or_the_la
     found = session.verdicts("int8", "drift")[0]
     assert found.comparison is not None
     assert (found.comparison.gained, found.comparison.lost) == (0, 14)
-    assert any("last accepted" in warning and "8 lost" in warning for warning in found.warnings)
+    golden, _, last = found.reason.partition("against the last accepted one")
+    assert "14 lost" in golden
+    assert "8 lost" in last
     original = session.verdicts("int8", "accuracy")[0].comparison
     assert original is not None
     assert original.lost == 24
@@ -194,7 +196,7 @@ def test_models_judged_since_the_last_accept_are_counted(project: Project) -> No
         run = RunRecord(f"night {night}", f"2026-01-0{night + 2}T00:00:00+00:00", (session.record(),))
         wiring.report(run, project.folder / "reports", {"recorded": session})
     again = project.session().verdicts("int8", "drift")[0]
-    assert any("models judged since the last accept: 3" in warning for warning in again.warnings)
+    assert "models judged since the last accept: 3" in again.reason
 
 
 def test_the_planner_takes_the_flip_rate_of_the_accepted_state(project: Project) -> None:

@@ -24,5 +24,5 @@ class Export(OneStage):
         from harness.compress import torch_export  # noqa: PLC0415  # imports torch
 
         if parameters.to == "program":
-            return StepReport(notes=torch_export.export_program(network, target))
+            return StepReport(notes=torch_export.export_program(network, target, parameters.tolerance))
         return StepReport(notes=torch_export.export(network, target, parameters.opset, parameters.tolerance))

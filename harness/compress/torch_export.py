@@ -11,6 +11,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from harness.compress import graph
 from harness.compress.export_parameters import TOLERANCE
 from harness.compress.network import Network
 from harness.compress.runtime import session
-from harness.compress.torch_call import OneAnswer, by_name, tensor_of
+from harness.compress.torch_call import OneAnswer, by_name, one_answer, tensor_of
 from harness.errors import MissingDependencyError, ModelError
 from harness.ports.compress import Batch
 
@@ -62,8 +63,8 @@ def write_onnx(
     return (f"exported by torch {torch.__version__}, {_told(free)}", f"largest difference on {rows} rows: {difference:.1e}")
 
 
-def export_program(network: Network, target: Path) -> tuple[str, ...]:
-    """Write the network as an exported torch program, with the same free axes."""
+def export_program(network: Network, target: Path, tolerance: float = TOLERANCE) -> tuple[str, ...]:
+    """Write the network as an exported torch program, with the same free axes; `ModelError` when it answers otherwise."""
     free = free_axes(network)
     dims: dict[str, torch.export.Dim] = {axis: torch.export.Dim(axis, min=1) for axes in free.values() for axis in axes.values()}
     shapes = {name: {place: dims[axis] for place, axis in axes.items()} for name, axes in free.items()}
@@ -77,7 +78,24 @@ def export_program(network: Network, target: Path) -> tuple[str, ...]:
             torch.export.save(program, target)
     except Exception as error:
         raise ModelError(f"{network.source.name}: torch cannot export the model: {first_cause(error)}") from error
-    return (f"exported by torch {torch.__version__}, {_told(free)}",)
+    rows, difference = _verify_program(network, program.module(), tolerance)
+    return (f"exported by torch {torch.__version__}, {_told(free)}", f"largest difference on {rows} rows: {difference:.1e}")
+
+
+def _verify_program(network: Network, made: Any, tolerance: float) -> tuple[int, float]:
+    """(rows compared, largest difference) between the program and the network it was made of."""
+    rows, largest = 0, 0.0
+    for batch in network.rows:
+        expected, given = network.answers(batch)[network.answer_name or "output"], network.positional(batch)
+        with torch.inference_mode():
+            returned = made(*given) if isinstance(given, tuple) else made(**given)
+        found = one_answer(returned, network.answer_name).float().numpy()
+        difference = float(np.max(np.abs(found - expected), initial=0))
+        if not difference <= tolerance * max(1.0, float(np.max(np.abs(expected), initial=0))):
+            name = network.source.name
+            raise ModelError(f"{name}: the exported program's answers differ from torch's by up to {difference:.2g} on the same rows")
+        rows, largest = rows + len(expected), max(largest, difference)
+    return rows, largest
 
 
 def wrapped_module(network: Network) -> OneAnswer:

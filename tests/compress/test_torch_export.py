@@ -142,3 +142,23 @@ def test_one_row_is_enough(tmp_path: Path) -> None:
     module = torch.nn.Linear(4, 2).eval()
     export(spec("x"), module, [{"x": rows(1, 4)}], tmp_path / "m.onnx")
     assert session(tmp_path / "m.onnx").run(None, {"x": rows(9, 4)})[0].shape == (9, 2)
+
+
+def test_a_program_is_proved_and_loads_in_the_kind_torch(net: Net, tmp_path: Path) -> None:
+    from harness.compress.torch_export import export_program
+    from harness.models.torch_program import load_program
+
+    notes = export_program(net.network(), tmp_path / "m.pt2")
+    assert notes[1].startswith("largest difference on 50 rows: ")
+    program = load_program(tmp_path / "m.pt2", torch.device("cpu"))
+    (name,) = [tensor.name for tensor in program.inputs()]
+    (found,) = program.predict({name: net.rows[:7]}).values()
+    np.testing.assert_allclose(found, net.module(torch.from_numpy(net.rows[:7])).detach().numpy(), atol=1e-5)
+
+
+def test_a_program_that_answers_otherwise_is_refused(tmp_path: Path) -> None:
+    from harness.compress.network import Network
+    from harness.compress.torch_export import export_program
+
+    with pytest.raises(ModelError, match="exported program's answers differ from torch's by up to"):
+        export_program(Network(Random(), spec("x"), [{"x": rows(4, 200)}], tmp_path), tmp_path / "m.pt2")

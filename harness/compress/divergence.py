@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
 from harness.core.models import OutputSpec, OutputType, Task
 
@@ -46,6 +47,4 @@ def _log_probabilities(answers: NDArray[Any], output: OutputSpec) -> NDArray[np.
         return np.log(np.stack([np.clip(1 - values, _LEAST, 1), values], axis=-1) if single else values)
     if single:
         values = np.stack([np.zeros_like(values), values], axis=-1)
-    largest = values.max(axis=-1, keepdims=True)
-    whole = largest + np.log(np.sum(np.exp(values - largest), axis=-1, keepdims=True))
-    return np.asarray(values - whole)
+    return np.asarray(log_softmax(values, axis=-1))

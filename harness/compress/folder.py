@@ -57,6 +57,11 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def model_files(folder: Path) -> list[Path]:
+    """Files that belong to the model in a made folder: all but what is told about it."""
+    return sorted(path for path in folder.iterdir() if path.is_file() and path.suffix != ".json")
+
+
 def link_or_copy(source: Path, target: Path) -> None:
     """The same file in a second place, without a second copy where the file system can do that."""
     try:

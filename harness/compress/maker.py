@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.catalogue import Kinds
-from harness.compress.folder import Record, intact, link_or_copy, made_folder
+from harness.compress.folder import Record, intact, link_or_copy, made_folder, model_files
 from harness.compress.making import MODEL, PROGRAM, Making
 from harness.compress.pipeline import Start
 from harness.compress.recipe import Recipe, recipe
@@ -49,7 +49,7 @@ class FileMaker:
             self._refuse_leaks(model, found)
             making = Making(self.cache / self.suite / ".steps", self.root, self.resources, model, source, self.seed, found.factories)
             made, steps = making.run(found)
-            for path in _model_files(made):
+            for path in model_files(made):
                 link_or_copy(path, target / path.name)
             return self._record(model, source, found, steps)
 
@@ -94,7 +94,3 @@ class FileMaker:
             "steps": [{key: value for key, value in step.items() if key != "files"} for step in steps],
             "seconds": round(sum(step["seconds"] for step in steps), 3),
         }
-
-
-def _model_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_file() and path.suffix != ".json")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.compress import graph
-from harness.compress.folder import Record, link_or_copy, made_folder
+from harness.compress.folder import Record, link_or_copy, made_folder, model_files
 from harness.compress.pipeline import Planned
 from harness.compress.recipe import Recipe, content_hash
 from harness.compress.resources import Resources
@@ -188,7 +188,7 @@ class Making:
     def _size(self, folder: Path | None) -> int:
         if folder is None:
             return self.resources.size(self.source)
-        return sum(path.stat().st_size for path in folder.iterdir() if path.is_file() and path.suffix != ".json")
+        return sum(path.stat().st_size for path in model_files(folder))
 
 
 def _guarded(name: str, work: Callable[[], StepReport]) -> StepReport:

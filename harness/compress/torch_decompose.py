@@ -7,7 +7,6 @@ cp:      a sum of outer products, one factor per mode (Lebedev et al. 2015, arXi
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from harness.compress import facts
 from harness.compress.factorize_parameters import FactorizeParameters
 from harness.errors import MissingDependencyError, ModelError
 
@@ -31,7 +31,7 @@ class Parts:
     states: tuple[State, ...]
     rank: int
     told: str
-    sqnr_db: float
+    sqnr_db: float | None
 
 
 def linear_parts(name: str, layer: torch.nn.Linear | torch.nn.Embedding, parameters: FactorizeParameters) -> Parts:
@@ -160,11 +160,8 @@ def _tensor(array: Any, dtype: torch.dtype) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(array)).to(dtype)
 
 
-def _sqnr(weight: torch.Tensor, made: torch.Tensor) -> float:
-    """Signal to quantization noise in decibels; at most 300, where nothing differs."""
-    noise = float((weight - made).square().sum())
-    signal = float(weight.square().sum())
-    return min(300.0, 10 * math.log10(signal / noise)) if noise > 0 and signal > 0 else 300.0
+def _sqnr(weight: torch.Tensor, made: torch.Tensor) -> float | None:
+    return facts.signal_to_noise_db(weight.numpy(), made.numpy())
 
 
 def _tensorly() -> Any:

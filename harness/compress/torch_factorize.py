@@ -66,7 +66,9 @@ def _factorized(network: Network, name: str, layer: Weighty, parameters: Factori
     sequence = network.module.get_submodule(name)
     for place, state in enumerate(parts.states):
         sequence.get_submodule(str(place)).load_state_dict(state)
-    facts = {"rank": float(parts.rank), "kept": after / before, "sqnr_db": parts.sqnr_db}
+    facts = {"rank": float(parts.rank), "kept": after / before}
+    if parts.sqnr_db is not None:
+        facts["sqnr_db"] = parts.sqnr_db
     return Layer(f"{name}.weight", shape, done=f"rank {parts.told}, {after:,} numbers in place of {before:,}", facts=facts)
 
 

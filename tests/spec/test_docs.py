@@ -49,7 +49,9 @@ def test_example(tmp_path: Path, example: str) -> None:
         base = re.sub(r"^  footprint:.*\n", "", base, flags=re.MULTILINE)
     (tmp_path / "base.yaml").write_text(base, encoding="utf-8")
     (tmp_path / "s.yaml").write_text(example if "schema:" in example else f"extends: base.yaml\n{example}", encoding="utf-8")
-    load_suite(tmp_path / "s.yaml", registers(), {})
+    suite = load_suite(tmp_path / "s.yaml", registers(), {})
+    assert suite.candidates
+    assert suite.checks
 
 
 def test_the_mistakes_of_the_introduction(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class LatencyParameters(Parameters):
     lengths: LengthsParameters | None = Field(default=None, description="texts of these lengths, each an input size")
     rounds: int = Field(default=8, ge=FEWEST_ROUNDS, le=1_000, description="interleaved rounds of two blocks per model")
     calls: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
-        default=None, description="requests per block; chosen so that a size takes a few seconds unless given"
+        default=None, description="requests per block that are kept; chosen so that a size takes a few seconds unless given"
     )
     level: float = Field(default=0.90, gt=0, lt=1, description="of the two-sided confidence intervals")
     on_inconclusive: OnInconclusive = Field(default_factory=OnInconclusive, description="fail or warn")

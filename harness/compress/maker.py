@@ -73,12 +73,13 @@ class FileMaker:
 
     def _refuse_leaks(self, model: ModelSpec, found: Recipe) -> None:
         for rows in dict.fromkeys(found.rows):
-            count = self.resources.overlap(model, rows.data)
+            count = self.resources.overlap(model, rows.data, rows.rows)
             if count:
                 what = {"calibrate": "calibration", "train": "training", "validate": "validation"}[rows.purpose]
                 raise ModelError(
                     f"{count:,} of the {what} rows of {rows.data!r} also stand in the test data, so that the verdict would be about rows "
-                    "the candidate has seen; take them out of one of the two"
+                    "the candidate has seen; take them out of one of the two, or split the data by the columns the model reads, so that "
+                    "equal rows fall on one side"
                 )
 
     def _folder(self, name: str, key: str) -> Path:

@@ -22,7 +22,7 @@ class Resources:
     sources:    (references to functions of the suite's tree) → what their code is: hashes and versions of what it imports
     target:     (data set) → its target column
     metric:     () → by what `score` measures, in words
-    overlap:    (model, data set) → how many of its rows also stand in data that is tested on
+    overlap:    (model, data set, rows) → how many of these rows also stand in data that is tested on
     score:      (model, how it answers a batch, data set) → the suite's metric there, turned so that more is better
     module:     (model of kind torch) → its `torch.nn.Module`, with its weights
     onnx_path:  (model of kind onnx) → its file, None for any other kind
@@ -37,7 +37,7 @@ class Resources:
     sources: Callable[[tuple[str, ...]], object]
     target: Callable[[str], str | None]
     metric: Callable[[], str]
-    overlap: Callable[[ModelSpec, str], int]
+    overlap: Callable[[ModelSpec, str, int | None], int]
     score: Callable[[ModelSpec, Callable[[Batch], Batch], str], float]
     module: Callable[[ModelSpec], Any]
     onnx_path: Callable[[ModelSpec], Path | None]

@@ -1,4 +1,4 @@
-"""A hash of rows that does not depend on the file they lie in.
+"""Hashes of rows that do not depend on the file they lie in: one of all of them, or one of each.
 
 The same rows give the same hash whether they came as csv or Parquet, gzipped or not, in however many batches. Per
 column, three streams are hashed apart: which values are there, how long they are, and their bytes.
@@ -7,6 +7,8 @@ column, three streams are hashed apart: which values are there, how long they ar
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +36,61 @@ class ContentHash:
         for name, column in self._columns:
             total.update(f"\0{name}\0".encode() + column.digest())
         return total.hexdigest()
+
+
+def row_hashes(batch: pa.RecordBatch) -> Iterator[bytes]:
+    """A hash of each row's values, in the order of the columns, whatever these are called.
+
+    Numbers are compared as numbers: 7 and 7.0, or a float32 and the float64 of the same value, are the same content.
+    """
+    for row in zip(*(_pieces(array) for array in batch.columns), strict=True):
+        yield hashlib.blake2b(_framed(row), digest_size=16).digest()
+
+
+def _pieces(array: pa.Array) -> list[bytes | None]:
+    """The bytes that stand for each value; None for a missing one."""
+    array = _plain(array)
+    if pt.is_large_binary(array.type):
+        found: list[bytes | None] = array.to_pylist()
+        return found
+    there = array.drop_null() if array.null_count else array
+    if _is_number(there.type):
+        values = _doubles(there)
+        pieces = [values[start : start + 8] for start in range(0, len(values), 8)]
+    elif _is_list(there.type):
+        pieces = _list_pieces(there)
+    else:
+        pieces = [repr(value).encode() for value in there.to_pylist()]
+    if not array.null_count:
+        return [*pieces]
+    rest = iter(pieces)
+    return [next(rest) if valid else None for valid in array.is_valid().to_pylist()]
+
+
+def _list_pieces(there: pa.Array) -> list[bytes]:
+    ends = np.concatenate([[0], np.cumsum(pc.list_value_length(there).to_numpy(zero_copy_only=False), dtype=np.int64)]).tolist()
+    values = there.flatten()
+    spans = list(pairwise(ends))
+    if _is_number(values.type):
+        content = _doubles(values)
+        return [content[8 * start : 8 * end] for start, end in spans]
+    pieces = _pieces(values)
+    return [_framed(pieces[start:end]) for start, end in spans]
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pt.is_integer(kind) or pt.is_floating(kind) or pt.is_boolean(kind))
+
+
+def _doubles(array: pa.Array) -> bytes:
+    """Eight bytes per value; a missing one is NaN."""
+    numbers: NDArray[np.generic] = array.to_numpy(zero_copy_only=False)
+    return (numbers.astype(np.float64) + 0.0).tobytes()  # adding zero makes -0.0 the same as 0.0
+
+
+def _framed(pieces: Sequence[bytes | None]) -> bytes:
+    """The pieces with their lengths before them, so that no two rows run into the same bytes."""
+    return b"".join(b"\xff" if piece is None else b"\0" + len(piece).to_bytes(8, "big") + piece for piece in pieces)
 
 
 class _Column:

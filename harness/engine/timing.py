@@ -21,7 +21,7 @@ from harness.ports.data import Dataset
 from harness.ports.store import EvidenceKey
 from harness.ports.timing import Pace
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Part of every key: timings of another way of measuring are not reused."""
 
 

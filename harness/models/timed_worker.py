@@ -45,10 +45,10 @@ class TimedWorker:
             self._process.receive_or_fail(self._timeout + GRACE)
         return self
 
-    def block(self, calls: int, first: int = 0, settle: int = SETTLE) -> Nanoseconds:
-        """(calls,) nanoseconds; `ModelError` when the model fails or takes far too long."""
-        self._process.send(Frame({"is": "time", "calls": calls, "first": first, "settle": settle}))
-        frame = self._process.receive_or_fail(self._timeout + (calls + settle) * min(self._timeout, _SLOWER * self._usual))
+    def block(self, calls: int, first: int = 0, settle: int = SETTLE, every: int = 1) -> Nanoseconds:
+        """(calls,) nanoseconds, of one in each `every` requests; `ModelError` when the model fails or takes far too long."""
+        self._process.send(Frame({"is": "time", "calls": calls, "first": first, "settle": settle, "every": every}))
+        frame = self._process.receive_or_fail(self._timeout + (calls * every + settle) * min(self._timeout, _SLOWER * self._usual))
         return np.array(unpack_arrays(frame.head["arrays"], frame.buffers)["durations"])
 
     def warm_up(self) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,17 @@ BLOCKS_SECONDS = 4.0
 """What the blocks of one input size are meant to take in all, unless the fewest requests take longer."""
 
 MOST_CALLS = 500
-"""Requests per block, however fast the model is."""
+"""Requests per block that are kept, however fast the model is."""
+
+FASTEST = 1e-6
+"""Seconds a request is taken to last at least, whatever the clock says."""
+
+SHORTEST_BLOCK = 0.03
+"""Seconds a block lasts at least.
+
+What disturbs a machine lasts some milliseconds: in shorter blocks it hits several rounds in a row, which are then not independent
+of each other, and their interval is too narrow.
+"""
 
 
 class ModelTimer:
@@ -52,9 +63,9 @@ class ModelTimer:
             stack.enter_context(machine("exclusive"))
             workers = [stack.enter_context(self._worker(model, root, dataset, rows)) for model in models]
             paces = [worker.warm_up() for worker in workers]
-            calls = pace.calls or calls_per_block(max(paces), len(models), pace)
+            block = block_of(max(paces), len(models), pace)
             for number in range(pace.rounds):
-                yield one_round(workers, calls, first=bool(coin.integers(2)), offset=2 * number * calls)
+                yield one_round(workers, block, number, first=bool(coin.integers(2)))
 
     def start(self, model: ModelSpec, root: Path, dataset: Dataset, size: InputSize) -> tuple[float, float]:
         """See `Timer.start`."""
@@ -94,18 +105,29 @@ class ModelTimer:
         return self._kinds.get(model.kind).implementation
 
 
-def calls_per_block(seconds: float, models: int, pace: Pace) -> int:
-    """Requests per block so that all blocks take a few seconds, within the bounds, when one request takes `seconds`."""
-    blocks = 2 * models * pace.rounds
-    fitting = int(BLOCKS_SECONDS / blocks / max(seconds, 1e-9))
-    return max(pace.fewest_calls, min(fitting, MOST_CALLS))
+@dataclass(frozen=True)
+class Block:
+    """`calls` requests that are kept, one of each `every` that are asked."""
+
+    calls: int
+    every: int
 
 
-def one_round(workers: Sequence[TimedWorker], calls: int, *, first: bool, offset: int) -> Round:
+def block_of(seconds: float, models: int, pace: Pace) -> Block:
+    """Blocks that last long enough when one request takes `seconds`, and that take a few seconds in all unless `calls` are given."""
+    lasting = BLOCKS_SECONDS / (2 * models * pace.rounds)
+    fitting = min(int(lasting / max(seconds, FASTEST)), MOST_CALLS)
+    calls = pace.calls or max(pace.fewest_calls, fitting)
+    least = SHORTEST_BLOCK if pace.calls else max(lasting, SHORTEST_BLOCK)
+    return Block(calls, max(1, int(least / (calls * max(seconds, FASTEST)))))
+
+
+def one_round(workers: Sequence[TimedWorker], block: Block, number: int, *, first: bool) -> Round:
     """Two blocks of every model, ABBA when `first` and BAAB when not; the models' blocks ask the same requests."""
     order = list(range(len(workers))) if first else list(reversed(range(len(workers))))
     blocks: list[list[Nanoseconds]] = [[] for _ in workers]
     for visit, turn in enumerate((order, order[::-1])):
         for model in turn:
-            blocks[model].append(workers[model].block(calls, offset + visit * calls))
+            start = (2 * number + visit) * block.calls * block.every
+            blocks[model].append(workers[model].block(block.calls, start, every=block.every))
     return Round(tuple(np.stack(pair) for pair in blocks), first)

@@ -86,7 +86,8 @@ def _timing(request: Frame, server: Server) -> Frame:
         if request.kind == "stage":
             server.stopwatch.stage(unpack_batch(request.buffers[0]))
             return Frame({"is": "staged"})
-        durations = server.stopwatch.time(request.head["calls"], request.head["first"], request.head["settle"])
+        asked = {name: request.head[name] for name in ("calls", "first", "settle", "every")}
+        durations = server.stopwatch.time(**asked)
     except (RowError, HarnessError) as error:
         return Frame({"is": "unusable", "message": str(error)})
     except (Exception, SystemExit) as error:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from harness.arrays.outputs import Outputs
 from harness.arrays.targets import Targets
 from harness.core.models import ModelSpec
+from harness.data.content import row_hashes
 from harness.errors import MeasurementError, ModelError
 from harness.metrics.metric import MeanMetric, Metric, UnitMetric
 from harness.models.answer import joined
+from harness.models.casting import is_text
 from harness.models.completion import completed_output, declared_output
 from harness.models.feed import feed, spread
 from harness.models.interpretation import Interpretation
@@ -64,15 +66,30 @@ def _value(metric: Metric, outputs: Outputs, targets: Targets) -> float:
     return float(np.mean(scores if units is None else scores[units]))
 
 
-def overlap(model: ModelSpec, learned: Dataset, tested: Iterable[Dataset]) -> int:
-    """How many rows of `learned` hold, in the columns the model reads, just what some row of `tested` holds."""
-    columns = tuple(dict.fromkeys(column for spec in model.inputs for column in spec.columns))
-    seen = {content for dataset in tested for content in _contents(dataset, columns)}
-    return sum(content in seen for content in _contents(learned, columns))
+def overlap(model: ModelSpec, learned: Dataset, rows: int | None, tested: Iterable[Dataset]) -> int:
+    """How many of `rows` rows of `learned` hold, in the columns the model reads, just what some row of `tested` holds.
+
+    The rows are those that `feed` takes; None means all.
+    """
+    seen = {content for dataset in tested for content in _contents(model, dataset)}
+    contents = list(_contents(model, learned))
+    return sum(contents[row] in seen for row in spread(len(contents), rows))
 
 
-def _contents(dataset: Dataset, columns: Sequence[str]) -> Iterator[bytes]:
-    """A hash of each row."""
+def _contents(model: ModelSpec, dataset: Dataset) -> Iterator[bytes]:
+    """A hash of what the model reads of each row."""
+    columns = list(dict.fromkeys(column for spec in model.inputs for column in spec.columns))
+    read_as_text = {column for spec in model.inputs for column in spec.columns if spec.step or spec.tokenizer}
     for batch in dataset.batches(columns, _BATCH):
-        for row in zip(*(batch.column(name).to_pylist() for name in columns), strict=True):
-            yield hashlib.blake2b(repr(row).encode(), digest_size=16).digest()
+        arrays = [batch.column(name) if name in read_as_text else _as_number(batch.column(name)) for name in columns]
+        yield from row_hashes(pa.RecordBatch.from_arrays(arrays, names=columns))
+
+
+def _as_number(column: pa.Array) -> pa.Array:
+    """The numbers a column of text holds, since 7 and 7.0 are one number to a model; other columns as they are."""
+    if not is_text(column):
+        return column
+    try:
+        return column.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return column

@@ -101,7 +101,7 @@ class _Sources:
             sources=lambda references: [sources_hash(references, root), imported_versions(references, root)] if references else None,
             target=lambda data: self._suite.data[data].target,
             metric=lambda: json.dumps(_plain(self._reference()), sort_keys=True, default=str),
-            overlap=lambda model, data: overlap(model, self._dataset(data), self._tested()),
+            overlap=lambda model, data, rows: overlap(model, self._dataset(data), rows, self._tested()),
             score=lambda model, answer, data: score(model, root, self._dataset(data), self._metric(), answer),
             module=lambda model: _torch_module(model, root),
             onnx_path=lambda model: _onnx_path(model, root),

@@ -46,7 +46,7 @@ def resources(**given: Any) -> Resources:
         "sources": lambda references: list(references),
         "target": lambda data: "y",
         "metric": lambda: "accuracy",
-        "overlap": lambda model, data: 0,
+        "overlap": lambda model, data, rows: 0,
         "score": refused,
         "module": refused,
         "onnx_path": lambda model: None,

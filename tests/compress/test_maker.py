@@ -369,7 +369,7 @@ def test_other_kinds_cannot_be_compressed(digits: Net, tmp_path: Path) -> None:
 
 
 def test_rows_that_are_tested_on_too_are_refused(digits: Net, tmp_path: Path) -> None:
-    makes = maker(digits, tmp_path, overlap=lambda model, data: 17 if data == "train" else 0)
+    makes = maker(digits, tmp_path, overlap=lambda model, data, rows: 17 if data == "train" else 0)
     with pytest.raises(ModelError, match="17 of the calibration rows of 'train' also stand in the test data"):
         makes.make(candidate(digits, STATIC), digits.spec)
     assert makes.make(candidate(digits, INT4), digits.spec).folder.is_dir()

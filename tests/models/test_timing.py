@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from harness.core.models import InputSpec, ModelSpec
 from harness.core.timing import InputSize, Lengths
 from harness.errors import DataError, ModelError
 from harness.models.stopwatch import Stopwatch
-from harness.models.timing import MOST_CALLS, ModelTimer, calls_per_block
+from harness.models.timing import MOST_CALLS, Block, ModelTimer, block_of
 from harness.models.timing_rows import batches_of, rows_for
 from harness.ports.timing import Pace, Round
 from tests.models.fakes import MemoryDataset, kinds, linear_onnx, module, onnx_spec, outputs_spec, python_spec
@@ -92,10 +93,20 @@ def test_the_coin_is_that_of_the_seed(tmp_path: Path, numbers: MemoryDataset) ->
 
 def test_calls_are_chosen_by_what_a_request_takes() -> None:
     pace = Pace(8, None, 20, 0)
-    assert calls_per_block(1.0, 2, pace) == 20
-    assert calls_per_block(0.002, 2, pace) == 62  # 4 s / 32 blocks / 2 ms
-    assert calls_per_block(1e-6, 2, pace) == MOST_CALLS
-    assert calls_per_block(0.0, 1, pace) == MOST_CALLS
+    assert block_of(1.0, 2, pace) == Block(20, 1)
+    assert block_of(0.002, 2, pace) == Block(62, 1)  # 4 s / 32 blocks / 2 ms
+    assert block_of(1e-4, 2, pace) == Block(MOST_CALLS, 2)  # 1,250 requests of 0.1 ms in 125 ms
+    assert block_of(1e-5, 2, pace) == Block(MOST_CALLS, 25)
+    assert block_of(0.0, 1, pace) == block_of(1e-6, 1, pace)
+
+
+@pytest.mark.parametrize("seconds", [1e-6, 3e-5, 1e-4, 2e-3, 0.5])
+@pytest.mark.parametrize("calls", [None, 1, 30, 500])
+def test_a_block_outlasts_what_disturbs_a_machine(seconds: float, calls: int | None) -> None:
+    block = block_of(seconds, 2, Pace(8, calls, 20, 0))
+    assert (block.every + 1) * block.calls * seconds > 0.03
+    assert calls is None or block.calls == calls
+    assert block.every == 1 or block.every * block.calls * seconds <= 0.126
 
 
 def test_a_model_that_fails_while_it_is_timed_is_named_and_its_process_ended(tmp_path: Path, numbers: MemoryDataset) -> None:
@@ -204,6 +215,15 @@ def test_the_stopwatch_asks_in_turn_and_keeps_the_collector_off() -> None:
     assert watch.time(4, first=1, settle=2).shape == (4,)
     assert seen == [(rows, False) for rows in (2, 3, 2, 3, 1, 2)]
     assert gc.isenabled()
+
+
+def test_one_of_each_few_requests_is_kept_and_not_always_the_same() -> None:
+    """Each request takes its number of milliseconds; four are staged, and one of four kept."""
+    watch = Stopwatch(lambda batch: {"ms": np.array(batch.num_rows)}, lambda inputs: time.sleep(int(inputs["ms"]) / 1000))
+    for milliseconds in (1, 11, 21, 31):
+        watch.stage(pa.record_batch({"u": [0.0] * milliseconds}))
+    kept = watch.time(4, first=0, settle=0, every=4) / 1e6
+    assert [round(found - 1, -1) for found in kept] == [0, 10, 20, 30]
 
 
 @pytest.mark.slow

@@ -228,18 +228,3 @@ def test_exact_coverage_with_few_examples_where_nearly_everything_flips(n: int) 
 @pytest.mark.parametrize("n", [300, 400])
 def test_exact_coverage_of_larger_sets(n: int) -> None:
     assert exact_coverage(n, 0.95) >= 0.93
-
-
-def test_ten_thousand_segments_take_milliseconds() -> None:
-    import time
-
-    rng = np.random.default_rng(0)
-    n = rng.integers(1, 3000, 10_000)
-    cells = rng.multinomial(n, [0.8, 0.03, 0.04, 0.13]).T
-    tango_interval(*cells)
-    best = math.inf
-    for _ in range(5):
-        start = time.perf_counter()
-        tango_interval(*cells)
-        best = min(best, time.perf_counter() - start)
-    assert best < 0.2

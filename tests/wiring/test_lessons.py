@@ -114,7 +114,22 @@ def test_a_model_without_one_finite_answer_is_always_wrong(suite: Suite) -> None
 
 
 def test_rows_in_common_are_counted_by_what_the_model_reads(suite: Suite, tmp_path: Path) -> None:
-    assert overlap(model(suite), opened(suite, "train"), [opened(suite, "test")]) == 0
+    assert overlap(model(suite), opened(suite, "train"), None, [opened(suite, "test")]) == 0
     leaked = [(f"other-{number}", a, b, "no") for number, (_, a, b, _) in enumerate(rows(1, 300)[10:27])]
     write(tmp_path / "train.csv", rows(2, 200) + leaked)
-    assert overlap(model(suite), opened(suite, "train"), [opened(suite, "test")]) == 17
+    assert overlap(model(suite), opened(suite, "train"), None, [opened(suite, "test")]) == 17
+
+
+def test_only_the_rows_that_are_learnt_from_are_counted(suite: Suite, tmp_path: Path) -> None:
+    """Of 4 rows spread over 8, the first and every other one is taken."""
+    known = [(f"other-{number}", a, b, "no") for number, (_, a, b, _) in enumerate(rows(1, 300)[:2])]
+    own = rows(2, 6)
+    write(tmp_path / "train.csv", [known[0], own[0], own[1], known[1], *own[2:]])
+    assert overlap(model(suite), opened(suite, "train"), None, [opened(suite, "test")]) == 2
+    assert overlap(model(suite), opened(suite, "train"), 4, [opened(suite, "test")]) == 1
+
+
+def test_seven_is_seven_whether_the_column_holds_whole_numbers_or_not(suite: Suite, tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("id,a,b,t\nx,7,1,yes\ny,8,1,no\n")
+    (tmp_path / "test.csv").write_text("id,a,b,t\np,7.0,1,yes\nq,8.5,1,no\n")
+    assert overlap(model(suite), opened(suite, "train"), None, [opened(suite, "test")]) == 1

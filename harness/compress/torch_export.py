@@ -10,6 +10,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from harness.compress.export_parameters import TOLERANCE
 from harness.compress.network import Network
 from harness.compress.runtime import session
 from harness.compress.torch_call import OneAnswer, by_name, one_answer, tensor_of
+from harness.compress.torch_difference import first_difference, onnx_values, program_values
 from harness.errors import MissingDependencyError, ModelError
 from harness.ports.compress import Batch
 
@@ -59,7 +61,8 @@ def write_onnx(
         raise ModelError(f"{name}: torch cannot export the model to ONNX: {first_cause(error)}") from error
     assert program is not None
     graph.write(_own_names(graph.tidy(program.model_proto)), target)
-    rows, difference = verify(name, wrapped, target, network.rows, names, tolerance)
+    graph_of = None if program.exported_program is None else program.exported_program.graph
+    rows, difference = verify(name, wrapped, target, network.rows, names, tolerance, graph_of)
     return (f"exported by torch {torch.__version__}, {_told(free)}", f"largest difference on {rows} rows: {difference:.1e}")
 
 
@@ -92,8 +95,10 @@ def _verify_program(network: Network, made: Any, tolerance: float) -> tuple[int,
         found = one_answer(returned, network.answer_name).float().numpy()
         difference = float(np.max(np.abs(found - expected), initial=0))
         if not difference <= tolerance * max(1.0, float(np.max(np.abs(expected), initial=0))):
-            name = network.source.name
-            raise ModelError(f"{name}: the exported program's answers differ from torch's by up to {difference:.2g} on the same rows")
+            values = program_values(made, given)
+            where = first_difference(network.module, partial(network.answers, batch), made.graph, values, tolerance)
+            name, much = network.source.name, f"{difference:.2g}"
+            raise ModelError(f"{name}: the exported program's answers differ from torch's by up to {much} on the same rows{where}")
         rows, largest = rows + len(expected), max(largest, difference)
     return rows, largest
 
@@ -134,9 +139,19 @@ def free_axes(network: Network) -> dict[str, dict[int, str]]:
 
 
 def verify(
-    name: str, module: torch.nn.Module, target: Path, batches: Sequence[Batch], names: Sequence[str], tolerance: float
+    name: str,
+    module: torch.nn.Module,
+    target: Path,
+    batches: Sequence[Batch],
+    names: Sequence[str],
+    tolerance: float,
+    exported_graph: torch.fx.Graph | None = None,
 ) -> tuple[int, float]:
-    """(rows compared, largest difference); one batch of a single row is among them."""
+    """(rows compared, largest difference); one batch of a single row is among them.
+
+    `ModelError` when the answers differ by more than `tolerance`; with the graph the file was made of, it names the first
+    layer that does.
+    """
     try:
         exported = session(target)
     except Exception as error:
@@ -147,8 +162,9 @@ def verify(
         tensors = tuple(tensor_of(module, batch[key]) for key in names)
         with torch.inference_mode():
             expected = module(tensors).float().numpy()
+        given = {key: tensor.numpy() for key, tensor in zip(names, tensors, strict=True) if key in wanted}
         try:
-            (found,) = exported.run(None, {key: tensor.numpy() for key, tensor in zip(names, tensors, strict=True) if key in wanted})
+            (found,) = exported.run(None, given)
         except Exception as error:
             raise ModelError(f"{name}: the exported model fails on a batch of shape {expected.shape}: {first_cause(error)}") from error
         if found.shape != expected.shape:
@@ -156,9 +172,22 @@ def verify(
         same = (found == expected) | (np.isnan(found) & np.isnan(expected))
         difference = float(np.max(np.where(same, 0, np.abs(found - expected)), initial=0))
         if not difference <= tolerance * max(1.0, float(np.max(np.abs(expected), initial=0))):
-            raise ModelError(f"{name}: the exported model's answers differ from torch's by up to {difference:.2g} on the same rows")
+            where = "" if exported_graph is None else _where(module, tensors, target, exported_graph, given, tolerance)
+            raise ModelError(f"{name}: the exported model's answers differ from torch's by up to {difference:.2g} on the same rows{where}")
         rows, largest = rows + len(expected), max(largest, difference)
     return rows - 1, largest
+
+
+def _where(
+    module: torch.nn.Module,
+    tensors: tuple[torch.Tensor, ...],
+    target: Path,
+    exported_graph: torch.fx.Graph,
+    given: Mapping[str, Any],
+    tolerance: float,
+) -> str:
+    values = onnx_values(target, exported_graph, given)
+    return first_difference(module, lambda: module(tensors), exported_graph, values, tolerance, prefix="module.")
 
 
 def first_cause(error: BaseException) -> str:

@@ -133,6 +133,44 @@ def test_an_export_that_answers_otherwise_is_refused(tmp_path: Path) -> None:
         export(spec("x"), Random(), [{"x": rows(4, 200)}], tmp_path / "m.onnx")
 
 
+class Noise(torch.nn.Module):
+    """A layer that forgets that it is only for training."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.dropout(x, 0.5, training=True)
+
+
+class Otherwise(torch.nn.Module):
+    """A layer that computes something else while it is exported."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * 1.1 if torch.compiler.is_exporting() else x
+
+
+def deep(layer: torch.nn.Module) -> torch.nn.Module:
+    features = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.ReLU(), layer, torch.nn.Linear(6, 6), torch.nn.ReLU())
+    return torch.nn.Sequential(features, torch.nn.Linear(6, 3)).eval()
+
+
+@pytest.mark.parametrize("to", ["onnx", "program"])
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        (Noise(), r"; the layer '0\.2' \(Noise\) answers differently each time"),
+        (Otherwise(), r"; the first layer that differs is '0\.2' \(Otherwise\)$"),
+    ],
+)
+def test_the_first_layer_that_differs_is_named(tmp_path: Path, to: str, layer: torch.nn.Module, said: str) -> None:
+    from harness.compress import torch_export
+    from harness.compress.network import Network
+
+    network = Network(deep(layer), spec("x"), [{"x": rows(50, 4)}], tmp_path)
+    write = torch_export.export if to == "onnx" else torch_export.export_program
+    with pytest.raises(ModelError, match=said):
+        write(network, tmp_path / "made")
+    assert not list(tmp_path.glob("*.watched"))
+
+
 def test_no_rows_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="the data gave no rows to look at the network with"):
         export(spec("x"), Random(), [{"x": rows(0, 4)}], tmp_path / "m.onnx")

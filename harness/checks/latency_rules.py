@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.arrays.timing import Starts, Timings
 from harness.checks.percentiles import fewest_in_all, fewest_per_round, log_ratios, percentile_of
-from harness.core.estimate import MEDIAN_RATIO, Figure
+from harness.core.estimate import MEDIAN_RATIO, MEDIAN_SECONDS, Figure
 from harness.core.outcome import Outcome
 from harness.stats import RoundRatio, provable_factor, quantile_lower_limit, quantile_upper_limit, round_ratio, rounds_needed, trend
 
@@ -87,15 +87,15 @@ def judge_ceiling(timings: Timings, percentile: str, ceiling: float | None, wher
     name, limit = f"{percentile}, {where}", None if ceiling is None else f"at most {seconds_text(ceiling)}"
     found = percentile_of(samples, percentile, level)
     other = None if before is None else percentile_of(before, percentile, level)
-    original = None if other is None else other.value
+    original, quantity = None if other is None else other.value, MEDIAN_SECONDS if percentile == "p50" else ""
     if found is None:
         note = f"not estimable from {samples.size:,} requests, needs {fewest_in_all(percentile, level):,}"
         figure = Figure(name, original, None, "s", limit, note=note)
         return Ruling(figure, None if ceiling is None else Outcome.INCONCLUSIVE, f"{name} is {note}")
     if ceiling is None or found.high is None:
-        return Ruling(Figure(name, original, found.value, "s", low=found.low, high=found.high))
+        return Ruling(Figure(name, original, found.value, "s", low=found.low, high=found.high, quantity=quantity))
     outcome, met = _decided(found.high <= ceiling, found.low is not None and found.low > ceiling)
-    figure = Figure(name, original, found.value, "s", limit, met, found.low, found.high)
+    figure = Figure(name, original, found.value, "s", limit, met, found.low, found.high, quantity=quantity)
     low = "" if found.low is None else f"{seconds_text(found.low)} to "
     said = f"{percentile} of {where} is {seconds_text(found.value)} ({low}{seconds_text(found.high)}), {limit}"
     return Ruling(figure, outcome, _said(outcome, said))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.catalogue import Kinds
+from harness.compress.energy import spent
 from harness.compress.folder import Record, intact, link_or_copy, made_folder, model_files
 from harness.compress.making import MODEL, PROGRAM, Making
 from harness.compress.pipeline import Start
@@ -93,5 +94,5 @@ class FileMaker:
             "source": found.origin,
             "source_bytes": self.resources.size(source),
             "steps": [{key: value for key, value in step.items() if key != "files"} for step in steps],
-            "seconds": round(sum(step["seconds"] for step in steps), 3),
+            **spent(steps),
         }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.compress import graph
+from harness.compress.energy import EnergyMeter, spent
 from harness.compress.folder import Record, link_or_copy, made_folder, model_files
 from harness.compress.pipeline import Planned
 from harness.compress.recipe import Recipe, content_hash
@@ -86,8 +87,7 @@ class Making:
                 if path.is_file() and path.name != "artifact.json":
                     link_or_copy(path, target / path.name)
             kept = next(entry for entry in reversed(trace) if entry["kept"])
-            seconds = sum(float(entry["seconds"]) for entry in trace)
-            return {**plan, **kept["report"], "trace": [_without_report(entry) for entry in trace], "seconds": round(seconds, 3)}
+            return {**plan, **kept["report"], "trace": [_without_report(entry) for entry in trace], **spent(trace)}
 
         return folder, made_folder(folder, build)
 
@@ -104,6 +104,7 @@ class Making:
             folder = self.steps / stage_key[:20]
             record = made_folder(folder, partial(self._stage, step, stage, {}, state, stage_key))
             entry: dict[str, Any] = {"stage": number, "parameters": _told(stage), "seconds": record["seconds"], "kept": True}
+            entry |= {"energy": record["energy"]} if "energy" in record else {}
             entry["report"] = {name: record[name] for name in ("layers", "notes", "table", "bytes")}
             trace.append(entry)
             if rule and score is not None and first is not None:
@@ -124,7 +125,7 @@ class Making:
         """Carry out one stage into `target`."""
         began = time.monotonic()
         checkpoint = self.steps / f"{key[:20]}.checkpoint"
-        with tempfile.TemporaryDirectory(prefix="harness-step-") as scratch:
+        with EnergyMeter() as meter, tempfile.TemporaryDirectory(prefix="harness-step-") as scratch:
             context = self._context(Path(scratch), checkpoint)
             report = _guarded(step.name, partial(self._carry_out, step, parameters, before, target, context))
         shutil.rmtree(checkpoint, ignore_errors=True)
@@ -135,6 +136,7 @@ class Making:
             "table": list(report.table),
             "bytes": [self._size(before), self._size(target)],
             "seconds": round(time.monotonic() - began, 3),
+            **({"energy": meter.found} if meter.found else {}),
         }
 
     def _carry_out(self, step: Planned, parameters: Any, before: Path | None, target: Path, context: StepContext) -> StepReport:

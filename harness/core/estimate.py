@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 DISK_BYTES = "disk_bytes"
 MEDIAN_RATIO = "median_ratio"
-"""Quantities of figures that the report looks for: bytes on disk, and the candidate's median latency / the original's."""
+MEDIAN_SECONDS = "median_seconds"
+"""Quantities of figures that the report looks for: bytes on disk, the median latency, and the candidate's / the original's."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Figure:
     """One measured quantity of a check that has several, with its limit.
 
     `met` is None when there is no limit on it, or when it could not be measured (`candidate` None). `quantity` is a name
-    that does not change with the words: `disk_bytes`, `median_ratio`; empty for quantities nobody looks for.
+    that does not change with the words: `disk_bytes`, `median_ratio`, `median_seconds`; empty for quantities nobody looks for.
     """
 
     name: str

@@ -57,7 +57,10 @@ class MadeStep:
 
 @dataclass(frozen=True)
 class Made:
-    """A made candidate: what it was made of, the seconds that took, bytes before and after, and the steps in order."""
+    """A made candidate: what it was made of, the seconds that took, bytes before and after, and the steps in order.
+
+    `joules` is the energy that was measured while it was made, None where no counter could be read.
+    """
 
     candidate: str
     source: str = ""
@@ -65,6 +68,7 @@ class Made:
     before: int | None = None
     after: int | None = None
     steps: tuple[MadeStep, ...] = ()
+    joules: float | None = None
 
 
 def made_of(candidate: str, record: Mapping[str, Any]) -> Made:
@@ -76,6 +80,7 @@ def made_of(candidate: str, record: Mapping[str, Any]) -> Made:
         before=_count(record.get("source_bytes")),
         after=sum(int(facts["bytes"]) for facts in record["files"].values()) if record.get("files") else None,
         steps=tuple(_step(step) for step in record.get("steps", ())),
+        joules=_number((record.get("energy") or {}).get("joules")),
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.arrays.footprint import Footprint
 from harness.core.comparison import Comparison
-from harness.core.estimate import DISK_BYTES, MEDIAN_RATIO, Figure
+from harness.core.estimate import DISK_BYTES, MEDIAN_RATIO, MEDIAN_SECONDS, Figure
 from harness.core.numbers import known, quantity, seconds, texts
 from harness.core.verdict import Verdict
 from harness.report.conclusion import CandidateResult, Decision
@@ -20,7 +21,10 @@ from harness.report.text import one_line
 
 @dataclass(frozen=True)
 class Measured:
-    """One candidate: bytes on disk, its footprint, the drop of the suite's quality, its median time, and how it was made."""
+    """One candidate: bytes on disk, its footprint, the drop of the suite's quality, its median time, and how it was made.
+
+    `speed` is the median against the original's, `before` the original's median in seconds at the same input size.
+    """
 
     name: str
     decision: Decision
@@ -29,6 +33,7 @@ class Measured:
     footprint: Footprint
     drop: Comparison | None
     speed: Figure | None
+    before: float | None
     made: Made | None
 
     @property
@@ -72,7 +77,18 @@ def _measured(material: Material, result: CandidateResult, quality: str | None, 
         size = told if told is not None or made is None else made.after
     whole = next((group.whole for group in result.groups if group.check == quality), None)
     speed = next((figure for figure in _figures(result.verdicts, MEDIAN_RATIO) if figure.name == timed), None)
-    return Measured(result.candidate, result.decision, result.standing, size, weighed, whole.comparison if whole else None, speed, made)
+    drop = whole.comparison if whole else None
+    return Measured(result.candidate, result.decision, result.standing, size, weighed, drop, speed, _before(result, speed), made)
+
+
+def _before(result: CandidateResult, speed: Figure | None) -> float | None:
+    """The original's median in seconds at the input size of `speed`, whose name ends with it."""
+    medians = _figures(result.verdicts, MEDIAN_SECONDS)
+    return next((known(figure.original) for figure in medians if speed is not None and _where(figure) == _where(speed)), None)
+
+
+def _where(figure: Figure) -> str:
+    return figure.name.partition(", ")[2]
 
 
 def _figures(verdicts: Iterable[Verdict], wanted: str) -> Iterable[Figure]:
@@ -121,7 +137,7 @@ _WEIGHTS = ("parameters", "non_zero")
 
 
 def _speed_title(candidates: Iterable[Measured]) -> str:
-    where = next((one.speed.name.partition(", ")[2] for one in candidates if one.speed is not None), "")
+    where = next((_where(one.speed) for one in candidates if one.speed is not None), "")
     return "Time against the original" + (f", {one_line(where, 60)}" if where else "")
 
 
@@ -131,7 +147,6 @@ def _cells(one: Measured, before: Footprint, size: float | None) -> tuple[Cell, 
     interval = None
     if one.speed is not None and known(one.speed.low) is not None and known(one.speed.high) is not None:
         interval = f"{one.speed.low:.3g} to {one.speed.high:.3g}"
-    made = one.made.seconds if one.made is not None else None
     return (
         Cell(quantity(one.size, "B"), change(size, one.size)),
         Cell(quantity(one.footprint.gzip_bytes, "B"), change(before.gzip_bytes, one.footprint.gzip_bytes)),
@@ -141,8 +156,33 @@ def _cells(one: Measured, before: Footprint, size: float | None) -> tuple[Cell, 
         ),
         Cell(drop, found.interval if found is not None and drop is not None else None),
         Cell(one.ratio_text, interval),
-        Cell(None if made is None else duration(made)),
+        _making(one),
     )
+
+
+def _making(one: Measured) -> Cell:
+    """What making it took, and how many requests of the timed size it takes until the time is won back."""
+    if one.made is None or one.made.seconds is None:
+        return Cell(None)
+    energy = "" if one.made.joules is None else f"{one.made.joules:,.3g} J"
+    back = "" if one.speed is None or one.before is None else _won_back(one.made.seconds, one.before, one.speed)
+    return Cell(duration(one.made.seconds), "; ".join(filter(None, (energy, back))) or None)
+
+
+def _won_back(seconds: float, before: float, speed: Figure) -> str:
+    """After how many requests the time saved is the time spent, with the limits that those of the ratio give."""
+    low, high = known(speed.low), known(speed.high)
+    if low is None or high is None or speed.candidate is None or before <= 0 or high >= 1:
+        return "not won back: it is not proven faster" if high is not None else ""
+    value, fewest, most = (requests(seconds / (before * (1 - ratio))) for ratio in (speed.candidate, low, high))
+    return f"won back after {value} requests ({fewest} to {most})"
+
+
+def requests(count: float) -> str:
+    """A number of requests to two digits, rounded up: `1,300`, `45 million`."""
+    step = 10 ** max(math.floor(math.log10(max(count, 1))) - 1, 0)
+    whole = math.ceil(count / step) * step
+    return f"{whole / 1e6:,.3g} million" if whole >= 1e6 else f"{whole:,}"
 
 
 def duration(value: float) -> str:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
+from harness.core.files import below
 from harness.core.segment import ByBins
 from harness.data.table import ParquetTable
 from harness.errors import DataError, MissingDependencyError
@@ -101,7 +102,7 @@ def _tokens(rule: ByBins, root: Path) -> Lengths:
         from tokenizers import Tokenizer  # noqa: PLC0415
     except ImportError:
         raise MissingDependencyError("tokenizers", "all", "by: tokens") from None
-    path = root / rule.tokenizer
+    path = below(root, rule.tokenizer)
     if not path.is_file():
         raise DataError(f"there is no file {path}; tokenizer: is a tokenizer.json, relative to the suite file")
     try:

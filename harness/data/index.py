@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.arrays.segmentation import Segmentation
+from harness.core.files import below
 from harness.core.segment import ByBins, Segment, SegmentationSpec
 from harness.core.suite import DataSpec
 from harness.ports.data import DataIndex, SegmentSizes
@@ -35,7 +36,7 @@ def _tokenizer(segmentation: SegmentationSpec, root: Path) -> list[int]:
     if not isinstance(segmentation.rule, ByBins) or segmentation.rule.tokenizer is None:
         return []
     try:
-        state = (root / segmentation.rule.tokenizer).stat()
+        state = below(root, segmentation.rule.tokenizer).stat()
     except OSError:
         return []
     return [state.st_size, state.st_mtime_ns]

@@ -28,16 +28,23 @@ class OnnxParameters(Parameters):
 class TorchParameters(Parameters):
     """A PyTorch model: `factory` (called with `kwargs`) and its `weights`, or an exported `program` (.pt2).
 
-    Weights are .safetensors, or a state dict in a .pt file, read without unpickling code. `device: auto` takes the
-    first GPU and else the CPU.
+    Weights are .safetensors, or a state dict in a .pt file, read without unpickling code; of several files each holds some
+    of them. `package:NAME/path` is a file of an installed package. `device: auto` takes the first GPU and else the CPU.
     """
 
     factory: Reference | None = None
-    weights: Path | None = None
+    weights: Path | Annotated[tuple[Path, ...], Field(min_length=1)] | None = None
     program: Path | None = None
     kwargs: dict[str, Any] = Field(default_factory=dict)
     threads: Threads = 1
     device: Annotated[str, Field(pattern=r"^(cpu|auto|mps|cuda(:\d+)?)$")] = "cpu"
+
+    @property
+    def weight_files(self) -> tuple[Path, ...]:
+        """The files of its weights, as they are written in the suite."""
+        if self.weights is None:
+            return ()
+        return self.weights if isinstance(self.weights, tuple) else (self.weights,)
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from harness.catalogue.entrypoints import load_function
+from harness.core.files import below
 from harness.core.models import InputSpec
 from harness.errors import ModelError
 from harness.models.casting import cast, is_text, numbers, plain, refuse_missing
@@ -60,7 +61,7 @@ class _Maker:
         self._target = _target(spec, self._tensor)
         self._step = load_function(spec.step, root) if spec.step else None
         width = self._tensor.shape[1] if self._tensor.shape is not None and len(self._tensor.shape) == 2 else None
-        self._tokenize = Tokenization(root / spec.tokenizer, spec.max_length, width) if spec.tokenizer else None
+        self._tokenize = Tokenization(below(root, spec.tokenizer), spec.max_length, width) if spec.tokenizer else None
 
     def __call__(self, batch: pa.RecordBatch) -> tuple[NDArray[Any], dict[str, NDArray[Any]] | None]:
         columns = [batch.column(name) for name in self.spec.columns]

@@ -24,8 +24,7 @@ class TorchAdapter:
         """The weights, or the program."""
         if parameters.program is not None:
             return (existing(parameters.program, root, "exported program"),)
-        assert parameters.weights is not None
-        return (existing(parameters.weights, root, "weights file"),)
+        return tuple(existing(path, root, "weights file") for path in parameters.weight_files)
 
     def modules(self, parameters: TorchParameters) -> tuple[str, ...]:
         """The factory."""
@@ -49,22 +48,22 @@ class TorchAdapter:
         _require_torch()
         from harness.models import torch_module, torch_program  # noqa: PLC0415
 
-        path = self.files(parameters, root)[0]
+        files = self.files(parameters, root)
         device = torch_module.prepared_device(parameters)
         if parameters.program is not None:
-            return torch_program.load_program(path, device)
-        return torch_module.TorchModule(torch_module.build(parameters, root, path), device)
+            return torch_program.load_program(files[0], device)
+        return torch_module.TorchModule(torch_module.build(parameters, root, files), device)
 
     def weights(self, parameters: TorchParameters, root: Path) -> Weights | None:
         """Counts over its parameters; see `harness.models.torch_weights`."""
         _require_torch()
         from harness.models import torch_module, torch_program, torch_weights  # noqa: PLC0415
 
-        path = self.files(parameters, root)[0]
+        files = self.files(parameters, root)
         device = torch_module.prepared_device(parameters)
         if parameters.program is not None:
-            return torch_weights.count_weights(torch_program.load_program(path, device).exported)
-        return torch_weights.count_weights(torch_module.build(parameters, root, path))
+            return torch_weights.count_weights(torch_program.load_program(files[0], device).exported)
+        return torch_weights.count_weights(torch_module.build(parameters, root, files))
 
 
 def _require_torch() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +30,25 @@ def prepared_device(parameters: TorchParameters) -> torch.device:
     return torch.device(wanted)
 
 
-def build(parameters: TorchParameters, root: Path, weights: Path) -> torch.nn.Module:
-    """The factory's module with `weights` in it, in evaluation mode."""
+def build(parameters: TorchParameters, root: Path, weights: Sequence[Path]) -> torch.nn.Module:
+    """The factory's module with the weights of all files in it, in evaluation mode."""
     assert parameters.factory is not None
     module = load_function(parameters.factory, root)(**parameters.kwargs)
     if not isinstance(module, torch.nn.Module):
         raise ModelError(f"factory {parameters.factory!r} returned {type(module).__name__}; it must return a torch.nn.Module")
-    _fill(module, _state(weights), weights)
+    _fill(module, _joined(weights), " and ".join(map(str, weights)))
     return module.eval()
+
+
+def _joined(paths: Sequence[Path]) -> Mapping[str, torch.Tensor]:
+    state: dict[str, torch.Tensor] = {}
+    for path in paths:
+        part = _state(path)
+        twice = state.keys() & part.keys()
+        if twice:
+            raise ModelError(f"{path} holds {min(twice)!r}, which another file of the weights holds too; keep one of them")
+        state |= part
+    return state
 
 
 def _state(path: Path) -> Mapping[str, torch.Tensor]:
@@ -59,7 +70,7 @@ def _reason(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
-def _fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:
+def _fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: str) -> None:
     try:
         missing, unexpected = module.load_state_dict(state, strict=False)
     except RuntimeError as error:

@@ -165,12 +165,13 @@ def _onnx_path(model: ModelSpec, root: Path) -> Path | None:
 
 
 def _torch_module(model: ModelSpec, root: Path) -> Any:
+    from harness.models.torch_model import TorchAdapter  # noqa: PLC0415
     from harness.models.torch_module import build  # noqa: PLC0415  # imports torch
 
     assert isinstance(model.parameters, TorchParameters)
     if model.parameters.factory is None or model.parameters.weights is None:
         raise ModelError(f"{model.name} is an exported program; compress works on a factory with weights, or on an ONNX model")
-    return build(model.parameters, root, root / model.parameters.weights)
+    return build(model.parameters, root, TorchAdapter().files(model.parameters, root))
 
 
 def _reason(done: Ended) -> str:

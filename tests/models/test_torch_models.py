@@ -94,6 +94,24 @@ def test_a_factory_with_a_state_dict(root: Path, numbers: MemoryDataset) -> None
     np.testing.assert_allclose(outputs.values, expected_linear(matrix(numbers)), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.usefixtures("here")
+def test_weights_may_lie_in_several_files(root: Path, numbers: MemoryDataset) -> None:
+    whole = state()
+    assert len(whole) == 2
+    for place, (key, value) in enumerate(whole.items()):
+        safetensors.save_file({key: value}, root / f"part-{place}.safetensors")
+    parts = ["part-0.safetensors", "part-1.safetensors"]
+    outputs = gathered(torch_spec(X, factory="net:build", weights=parts), root, numbers)
+    np.testing.assert_allclose(outputs.values, expected_linear(matrix(numbers)), rtol=1e-5, atol=1e-6)
+    assert [
+        path.name for path in TorchAdapter().files(TorchParameters(factory="net:build", weights=tuple(map(Path, parts))), root)
+    ] == parts
+    with pytest.raises(ModelError, match=r"it lacks 'linear\.\w+'$"):
+        load(root, factory="net:build", weights=parts[:1])
+    with pytest.raises(ModelError, match=r"part-0.safetensors holds 'linear\.\w+', which another file of the weights holds too"):
+        load(root, factory="net:build", weights=[*parts, "part-0.safetensors"])
+
+
 def test_inputs_go_to_the_parameters_of_forward_by_name(root: Path, numbers: MemoryDataset) -> None:
     safetensors.save_file({}, root / "empty.safetensors")
     inputs = (InputSpec("second", ("v",)), InputSpec("first", ("u",)))

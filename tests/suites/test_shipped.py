@@ -24,9 +24,11 @@ from harness.wiring.requirements import missing_requirement
 
 ROOT = Path(__file__).parents[2]
 SUITES = ROOT / "suites"
-SHIPPED = ("digits", "languages", "survey")
+TRAINED = ("digits", "languages", "survey")
+"""Suites whose network was trained for them and whose weights are committed."""
+SHIPPED = (*TRAINED, "minilm")
 EXAMPLES = ("gpu", "sentiment")
-SOURCES = {"digits": "images", "languages": "phrases", "survey": "answers"}
+SOURCES = {"digits": "images", "languages": "phrases", "survey": "answers", "minilm": "sentences"}
 
 
 def load(name: str) -> Suite:
@@ -61,7 +63,9 @@ def test_every_suite_file_is_valid_and_known_here() -> None:
         assert load(name).name == name
 
 
-def test_each_has_a_spread_of_candidates_and_a_bad_one_that_says_why(suite: Suite) -> None:
+@pytest.mark.parametrize("name", TRAINED)
+def test_each_has_a_spread_of_candidates_and_a_bad_one_that_says_why(name: str) -> None:
+    suite = load(name)
     assert [candidate.name for candidate in suite.candidates][:3] == ["fp16", "int8-dynamic", "int8-static"]
     used = {step.technique for candidate in suite.candidates for step in candidate.steps}
     assert {"cast", "quantize", "share"} < used
@@ -75,7 +79,7 @@ def test_each_has_a_spread_of_candidates_and_a_bad_one_that_says_why(suite: Suit
 
 def test_weights_are_small_and_labels_are_the_classes() -> None:
     files = sorted(SUITES.rglob("*.safetensors"))
-    assert len(files) == 3
+    assert len(files) == len(SHIPPED)
     assert sum(path.stat().st_size for path in files) <= 2_000_000
     for name in SHIPPED:
         suite = load(name)
@@ -157,6 +161,19 @@ def test_examples_are_skipped_with_the_reason(monkeypatch: pytest.MonkeyPatch) -
     assert missing_requirement(load("sentiment")) == "suite sentiment requires network: set HARNESS_ALLOW_NETWORK=1 to allow it"
     if not Path("/dev/nvidia0").exists() and not Path("/dev/kfd").exists():
         assert missing_requirement(load("gpu")) == "suite gpu requires gpu: no GPU was found on this machine"
+
+
+def test_the_sentence_encoder_in_int8_and_four_bits_says_what_it_loses() -> None:
+    """It is that of a package: nothing but the centres of the classes is committed."""
+    suite = load("minilm")
+    assert [candidate.name for candidate in suite.candidates] == ["int8-channel", "int8-tensor", "int4-block"]
+    assert [bool(candidate.expect) for candidate in suite.candidates] == [False, True, True]
+    assert (SUITES / "minilm" / "centres.safetensors").stat().st_size < 20_000
+    test, train = rows(suite, "test"), rows(suite, "train")
+    assert len(test) > 1_500
+    assert min(test["part"].to_pylist().count(part) for part in set(test["part"].to_pylist())) >= 50
+    texts = [text for table in (test, train) for text in table["sentence"].to_pylist()]
+    assert len(set(texts)) == len(texts)
 
 
 def test_what_is_committed_names_no_machine() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.catalogue import Kinds, Parameters
+from harness.compress.between import points
 from harness.compress.pipeline import Start, planned
 from harness.core.models import ModelSpec, Step
+from harness.core.steps import Reached
 from harness.core.suite import Suite
 from harness.errors import Fault, ModelError
 from harness.ports.compress import Technique
@@ -35,6 +37,16 @@ def _faults_of(model: ModelSpec, suite: Suite, techniques: Kinds[Technique]) -> 
                 does = _PURPOSES[rows.purpose]
                 what = f"{step.technique} {does} {rows.data!r}, which the check {tested[0]} tests on"
                 yield _fault(model, step, f"{what}; a verdict would be about rows the candidate has seen, so give it rows of their own")
+
+
+def points_of(model: ModelSpec, suite: Suite, techniques: Kinds[Technique]) -> tuple[Reached, ...]:
+    """Where a candidate with `judge: each_step` is looked at on its way, if every stage of its schedules holds."""
+    steps = planned(model.steps, _start(model, suite), techniques)
+
+    def every(index: int) -> range:
+        return range(1, len(steps[index].technique.stages(steps[index].parameters)) + 1)
+
+    return tuple(reached for _, reached in points(steps, every)) if model.judge == "each_step" else ()
 
 
 def _start(model: ModelSpec, suite: Suite) -> Start:

@@ -78,7 +78,7 @@ class Session:
         """The verdicts of one candidate and check, the whole's first; gathers what is missing."""
         if (candidate, check) not in self._verdicts:
             found, model = self._judge(candidate, check), self.suite.model(candidate)
-            if model.judge == "each_step" and isinstance(self.checks[check], QualityCheck):
+            if self._looks_at_steps(candidate, check):
                 found = self._each_step.explained(model, found)
             announced = model.expect.get(check)
             self._verdicts[candidate, check] = expect.apply(found, announced) if announced is not None else found
@@ -86,7 +86,8 @@ class Session:
 
     def steps(self, candidate: str, check: str) -> tuple[StepVerdicts, ...]:
         """What a quality check found after each step of a candidate with `judge: each_step`, whose own verdicts are the last; else none."""
-        self.verdicts(candidate, check)
+        if self._looks_at_steps(candidate, check):
+            self.verdicts(candidate, check)
         return self._each_step.steps(candidate, check)
 
     def verdict(self, item: Item) -> Verdict:
@@ -269,6 +270,9 @@ class Session:
         today = (segment for name in judged for segment in material.examples.segmentations[name].segments)
         found = recut(self.data_spec(check), material.baseline, check, judged, today)
         return found.told(self.checks[check].judge(replace(material, baseline=found.forgotten(material.baseline, check))))
+
+    def _looks_at_steps(self, candidate: str, check: str) -> bool:
+        return self.suite.model(candidate).judge == "each_step" and isinstance(self.checks[check], QualityCheck)
 
     def _between(self, candidate: ModelSpec) -> tuple[Intermediate, ...]:
         """The models between the steps of a candidate; of one that could not be made only those that are there."""

@@ -144,7 +144,7 @@ class Artefact:
 
 @dataclass(frozen=True)
 class Intermediate:
-    """A candidate on its way: the model as `reached` left it, described like a given one; None where there is none, and `reason` says why."""
+    """A candidate on its way: the model as `reached` left it, described like a given one; None, and `reason` why, where there is none."""
 
     reached: Reached
     model: ModelSpec | None

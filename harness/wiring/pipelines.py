@@ -8,11 +8,11 @@ from harness.catalogue import Kinds, Parameters
 from harness.compress.between import points
 from harness.compress.pipeline import Start, planned
 from harness.core.models import ModelSpec, Step
-from harness.core.steps import Reached
 from harness.core.suite import Suite
 from harness.errors import Fault, ModelError
 from harness.ports.compress import Technique
 from harness.spec.faults import nearest
+from harness.wiring.registers import registers
 
 _PURPOSES = {"calibrate": "calibrates on", "train": "trains on", "validate": "is observed on"}
 
@@ -39,14 +39,16 @@ def _faults_of(model: ModelSpec, suite: Suite, techniques: Kinds[Technique]) -> 
                 yield _fault(model, step, f"{what}; a verdict would be about rows the candidate has seen, so give it rows of their own")
 
 
-def points_of(model: ModelSpec, suite: Suite, techniques: Kinds[Technique]) -> tuple[Reached, ...]:
-    """Where a candidate with `judge: each_step` is looked at on its way, if every stage of its schedules holds."""
-    steps = planned(model.steps, _start(model, suite), techniques)
+def names_between(model: ModelSpec, suite: Suite) -> tuple[str, ...]:
+    """What the models are called that a candidate with `judge: each_step` is judged by on its way, if every stage of a schedule holds."""
+    if model.judge == "end":
+        return ()
+    steps = planned(model.steps, _start(model, suite), registers().techniques)
 
     def every(index: int) -> range:
         return range(1, len(steps[index].technique.stages(steps[index].parameters)) + 1)
 
-    return tuple(reached for _, reached in points(steps, every)) if model.judge == "each_step" else ()
+    return tuple(reached.of(model.name) for _, reached in points(steps, every))
 
 
 def _start(model: ModelSpec, suite: Suite) -> Start:

@@ -139,4 +139,4 @@ def _cell_words(cell: StepCell | None, *, broke: bool) -> CellWords:
     if cell is None:
         return CellWords(None, "not run", "", broke=False)
     standing = Standing.SUSPECT if cell.suspect and cell.outcome == Outcome.INCONCLUSIVE else _STANDINGS[Outcome(cell.outcome)]
-    return CellWords(standing, standing.word, cell.shown, broke)
+    return CellWords(standing, standing.word, one_line(cell.shown, 40), broke)

@@ -163,7 +163,7 @@ def _limit(row: FigureRow) -> str:
 
 
 def _each_step(extras: ReportExtras) -> list[str]:
-    """Outcome and drop after every step; in bold the step since which a row stands as it does in the end."""
+    """Outcome and drop after every step, and since which of them a row stands as it does in the end."""
     lines: list[str] = []
     for table in map(step_words, extras.each_step[:_ROWS]):
         lines += ["", f"{code(table.candidate)} {code(table.check)}", ""]
@@ -180,8 +180,8 @@ def _each_step(extras: ReportExtras) -> list[str]:
 def _step_cell(cell: CellWords) -> str:
     if cell.standing is None:
         return cell.word
-    text = f"{cell.standing.sign} {cell.word}" + (f" {escaped(cell.drop)}" if cell.drop else "")
-    return f"**{text}**" if cell.broke else text
+    drop = f" {escaped(cell.drop)}" if cell.drop else ""
+    return f"{cell.standing.sign} {cell.word}{drop}" + (", since here" if cell.broke else "")
 
 
 def _warnings(record: SuiteRecord) -> list[str]:

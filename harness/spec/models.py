@@ -177,7 +177,7 @@ class _Reader:
             case Leaf(text=("end" | "each_step") as found):
                 return "each_step" if found == "each_step" else "end"
         message = (
-            "judge: is each_step (the model after every step is judged too) or end (only what comes out, as without the key), "
+            "judge: is each_step (the model after every step is judged too) or end (what comes out alone, as without it), "
             f"not {describe(entry.node)}"
         )
         self.context.faults.add(entry.node.place, message)

@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.checks.quality import QualityCheck
 from harness.core.models import ModelSpec
 from harness.engine.gather import NOISE_ROWS
 from harness.engine.session import Session
 from harness.errors import HarnessError
 from harness.store.files import FileStore
+from harness.wiring import names_between
 
 _RECORDED = "outputs"
 _REPEAT = "repeat"
@@ -35,7 +37,7 @@ class Cost:
 
     `recorded` are the models that are not run, `measured` those whose weight and speed of loading are measured, `timed` those
     that are timed beside the original, `made` the candidates that `compress:` makes, whose evidence is counted as if there were
-    none.
+    none. With `judge: each_step` the models between their steps are tasks too, as if every stage of a schedule held.
     """
 
     tasks: tuple[Task, ...]
@@ -94,6 +96,9 @@ def cost_of(session: Session, candidates: Sequence[str], cache: Path) -> Cost:
         for model in models:
             if needs.clean and model.kind != _RECORDED:
                 tasks[model.name, data, "clean"] = _task(session, model, data, "clean", rows, stored)
+            if isinstance(session.checks[spec.name], QualityCheck):
+                for between in names_between(model, session.suite):
+                    tasks[between, data, "clean"] = Task(between, data, "clean", rows, 0)
             if needs.footprint and model.kind != _RECORDED:
                 measured[model.name] = None
             if needs.timing is not None and model.kind != _RECORDED:

@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.catalogue import Kinds
+from harness.compress.between import State, states
 from harness.compress.energy import spent
 from harness.compress.folder import Record, intact, link_or_copy, made_folder, model_files
 from harness.compress.making import MODEL, PROGRAM, Making
-from harness.compress.pipeline import Start
-from harness.compress.recipe import Recipe, recipe
+from harness.compress.pipeline import Planned, Start, implied_export
+from harness.compress.recipe import Recipe, plan_of, recipe, step_key
 from harness.compress.resources import Resources
 from harness.core.models import ModelSpec
-from harness.errors import ModelError
-from harness.ports.compress import Artefact, Technique
+from harness.errors import HarnessError, ModelError
+from harness.ports.compress import Artefact, Intermediate, Technique
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,7 @@ class FileMaker:
 
         def build(target: Path) -> Record:
             self._refuse_leaks(model, found)
-            making = Making(self.cache / self.suite / ".steps", self.root, self.resources, model, source, self.seed, found.factories)
-            made, steps = making.run(found)
+            made, steps = self._making(model, source, found).run(found)
             for path in model_files(made):
                 link_or_copy(path, target / path.name)
             return self._record(model, source, found, steps)
@@ -62,6 +62,54 @@ class FileMaker:
         folder = self._folder(model.name, self._recipe(model, source).keys[-1])
         record = intact(folder)
         return None if record is None else self._artefact(model, source, folder, record)
+
+    def find_steps(self, model: ModelSpec, source: ModelSpec) -> tuple[Intermediate, ...]:
+        """See `Maker.find_steps`."""
+        found = self._recipe(model, source)
+        making = self._making(model, source, found)
+        given = states(found, intact(self._folder(model.name, found.keys[-1])))
+        return tuple(self._intermediate(making, state) for state in given)
+
+    def make_steps(self, model: ModelSpec, source: ModelSpec) -> tuple[Intermediate, ...]:
+        """See `Maker.make_steps`. A network is exported, to be run where the candidate is.
+
+        `ModelError` when steps that are no longer kept have to be made again and cannot.
+        """
+        found = self._recipe(model, source)
+        making = self._making(model, source, found)
+        given = states(found, intact(self._folder(model.name, found.keys[-1])))
+        if any(intact(making.folder(state.key)) is None for state in given):
+            making.run(found)
+        return tuple(self._made_intermediate(making, state) for state in given)
+
+    def _made_intermediate(self, making: Making, state: State) -> Intermediate:
+        there = intact(making.folder(state.key)) is not None
+        if there and state.in_torch:
+            before = making.folder(state.key)
+            export, plan, key = self._exported(making.model, state)
+            try:
+                making.step(export, plan, key, before, None)
+            except HarnessError as error:
+                return Intermediate(state.reached, None, str(error))
+        return self._intermediate(making, state)
+
+    def _intermediate(self, making: Making, state: State) -> Intermediate:
+        """A state as a model, if it lies there in a form that can be run."""
+        folder = making.folder(self._exported(making.model, state)[-1] if state.in_torch else state.key)
+        if intact(folder) is None:
+            return Intermediate(state.reached, None, "it is not there; run: harness run")
+        kind, parameters = self.parameters[MODEL](folder / MODEL, making.source)
+        name = state.reached.of(making.model.name)
+        return Intermediate(state.reached, replace(making.model, name=name, kind=kind, parameters=parameters, steps=(), judge="end"))
+
+    def _exported(self, model: ModelSpec, state: State) -> tuple[Planned, Mapping[str, object], str]:
+        """The export that nobody wrote, put behind a network: what it depends on, and the hash of its result."""
+        export = implied_export(self.techniques)
+        plan = plan_of(model, export, self.resources, self.seed)
+        return export, plan, step_key(state.key, plan)
+
+    def _making(self, model: ModelSpec, source: ModelSpec, found: Recipe) -> Making:
+        return Making(self.cache / self.suite / ".steps", self.root, self.resources, model, source, self.seed, found.factories)
 
     def _recipe(self, model: ModelSpec, source: ModelSpec) -> Recipe:
         start: Start = "torch" if source.kind == "torch" else "onnx"

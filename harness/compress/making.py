@@ -15,7 +15,7 @@ from harness.compress import graph
 from harness.compress.energy import EnergyMeter, spent
 from harness.compress.folder import Record, link_or_copy, made_folder, model_files
 from harness.compress.pipeline import Planned
-from harness.compress.recipe import Recipe, content_hash
+from harness.compress.recipe import Recipe, stage_key
 from harness.compress.resources import Resources
 from harness.compress.runtime import answers, refusal
 from harness.core.models import ModelSpec
@@ -49,7 +49,7 @@ class Making:
         origin = state = self._origin(recipe)
         records = []
         for step, plan, key in zip(recipe.steps, recipe.plans, recipe.keys[1:], strict=True):
-            state, record = self._stepped(step, plan, key, state, origin)
+            state, record = self.step(step, plan, key, state, origin)
             records.append(record)
         assert state is not None
         return state, records
@@ -63,7 +63,7 @@ class Making:
             raise ModelError(
                 f"{self.source.name}: a model of kind {self.source.kind} cannot be compressed; compress works on onnx and torch models"
             )
-        folder = self.steps / recipe.keys[0][:20]
+        folder = self.folder(recipe.keys[0])
 
         def build(target: Path) -> Record:
             graph.write(graph.read(path), target / MODEL)
@@ -72,12 +72,18 @@ class Making:
         made_folder(folder, build)
         return folder
 
-    def _stepped(
-        self, step: Planned, plan: Mapping[str, object], key: str, before: Path | None, origin: Path | None
-    ) -> tuple[Path, Record]:
+    def folder(self, key: str) -> Path:
+        """Where the result with this hash is kept."""
+        return self.steps / key[:20]
+
+    def step(self, step: Planned, plan: Mapping[str, object], key: str, before: Path | None, origin: Path | None) -> tuple[Path, Record]:
+        """The folder of one step's result, made if it is not there, and its record.
+
+        `before` is what it is done to (None: the network as its factory makes it), `origin` what the whole candidate began with.
+        """
         stages = step.technique.stages(step.parameters)
         rule = step.technique.stop_rule(step.parameters)
-        folder = self.steps / key[:20]
+        folder = self.folder(key)
         if len(stages) == 1 and rule is None:
             return folder, made_folder(folder, partial(self._stage, step, stages[0], plan, before, key))
 
@@ -100,9 +106,9 @@ class Making:
         # What is lost in all counts from the original, whatever steps came before and whether they were found or made.
         first = score if rule is None or before == origin else self._score(origin, rule.data)
         for number, stage in enumerate(stages, start=1):
-            stage_key = content_hash({"step": key, "stage": number})
-            folder = self.steps / stage_key[:20]
-            record = made_folder(folder, partial(self._stage, step, stage, {}, state, stage_key))
+            own_key = stage_key(key, number)
+            folder = self.folder(own_key)
+            record = made_folder(folder, partial(self._stage, step, stage, {}, state, own_key))
             entry: dict[str, Any] = {"stage": number, "parameters": _told(stage), "seconds": record["seconds"], "kept": True}
             entry |= {"energy": record["energy"]} if "energy" in record else {}
             entry["report"] = {name: record[name] for name in ("layers", "notes", "table", "bytes")}

@@ -30,6 +30,11 @@ class Planned:
     form: Form
     implied: bool = False
 
+    @property
+    def leaves(self) -> str:
+        """The form of its result: `onnx`, `torch` or `program`."""
+        return _ENDS[self.form]
+
 
 def planned(steps: Sequence[Step], start: Start, techniques: Kinds[Technique]) -> tuple[Planned, ...]:
     """The steps with their forms, and an export where a torch network meets a technique for ONNX, or the end.
@@ -44,18 +49,19 @@ def planned(steps: Sequence[Step], start: Start, techniques: Kinds[Technique]) -
         forms = technique.forms(step.parameters)
         form = next((form for form in forms if _STARTS[form] == at), None)
         if form is None and at == "torch":
-            found.append(_export(techniques))
+            found.append(implied_export(techniques))
             form, at = next(form for form in forms if _STARTS[form] == "onnx"), "onnx"
         if form is None:
             raise ModelError(_misplaced(step.technique, at, found, start))
         found.append(Planned(step.technique, step.parameters, technique, form))
-        at = _ENDS[form]
+        at = found[-1].leaves
     if at == "torch":
-        found.append(_export(techniques))
+        found.append(implied_export(techniques))
     return tuple(found)
 
 
-def _export(techniques: Kinds[Technique]) -> Planned:
+def implied_export(techniques: Kinds[Technique]) -> Planned:
+    """The export that nobody wrote."""
     kind = techniques.get(EXPORT)
     return Planned(EXPORT, kind.parameters(), kind.implementation, "torch to onnx", implied=True)
 

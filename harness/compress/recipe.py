@@ -53,11 +53,21 @@ def recipe(
     """The recipe of `model`; `ModelError` when its steps make no sense in their order."""
     steps = planned(model.steps, start, techniques)
     origin = _origin(source, fingerprint)
-    plans = tuple(_plan(model, step, resources, seed) for step in steps)
+    plans = tuple(plan_of(model, step, resources, seed) for step in steps)
     keys = [content_hash(origin)]
     for plan in plans:
-        keys.append(content_hash({"before": keys[-1], "step": plan}))
+        keys.append(step_key(keys[-1], plan))
     return Recipe(origin, steps, plans, tuple(keys))
+
+
+def step_key(before: str, plan: Mapping[str, object]) -> str:
+    """The hash of a step's result, from that of what it is done to."""
+    return content_hash({"before": before, "step": plan})
+
+
+def stage_key(step: str, stage: int) -> str:
+    """The hash of what a stage of a schedule leaves; stages count from 1."""
+    return content_hash({"step": step, "stage": stage})
 
 
 def content_hash(content: Mapping[str, Any]) -> str:
@@ -77,7 +87,7 @@ def _origin(source: ModelSpec, fingerprint: Callable[[ModelSpec], str]) -> dict[
     }
 
 
-def _plan(model: ModelSpec, step: Planned, resources: Resources, seed: int) -> dict[str, object]:
+def plan_of(model: ModelSpec, step: Planned, resources: Resources, seed: int) -> dict[str, object]:
     """What one step depends on beside the model before it."""
     learned = [_learned(model, rows, resources) for rows in step.technique.data(step.parameters)]
     return {

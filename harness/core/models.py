@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 
 class Task(StrEnum):
@@ -83,6 +84,7 @@ class ModelSpec:
     """One model of a suite: given (a `kind` of the catalogue with its typed `parameters`) or made from `source` by `steps`.
 
     `timeout` is in seconds per batch, `batch_size` in examples, `source` the name of the model that `steps` start from.
+    `judge` says whether quality checks look at what came out alone, or also at the models between its steps.
     """
 
     name: str
@@ -95,3 +97,4 @@ class ModelSpec:
     timeout: float = 60.0
     batch_size: int = 64
     source: str = "original"
+    judge: Literal["end", "each_step"] = "end"

@@ -14,21 +14,24 @@ from harness.arrays.outputs import Outputs
 from harness.arrays.timing import Timings
 from harness.checks.check import Check
 from harness.checks.material import Examples, Material
+from harness.checks.quality import QualityCheck
 from harness.core.models import ModelSpec
 from harness.core.outcome import Outcome
 from harness.core.run import SuiteRecord, quiet_warnings
 from harness.core.segment import Segment
+from harness.core.steps import StepVerdicts
 from harness.core.suite import CheckSpec, DataSpec, Suite
 from harness.core.timing import InputSize
 from harness.core.verdict import Verdict
 from harness.engine import expect
+from harness.engine.each_step import EachStep
 from harness.engine.frozen_edges import recut, usable_edges
 from harness.engine.gather import Gatherer
 from harness.engine.items import Item, items_of
 from harness.engine.timing import Clock
 from harness.engine.tools import Edges, Options, Tools
 from harness.errors import HarnessError, MeasurementError, ModelError, StoreError, UsageError, system_sentence
-from harness.ports.compress import Artefact
+from harness.ports.compress import Artefact, Intermediate
 from harness.ports.data import DataIndex, Dataset
 
 
@@ -45,6 +48,7 @@ class Session:
         self._examples: dict[str, Examples] = {}
         self._outputs: dict[tuple[str, str], Outputs | HarnessError] = {}
         self._verdicts: dict[tuple[str, str], tuple[Verdict, ...]] = {}
+        self._each_step = EachStep(self._between, lambda *asked: self._judge_material(self.material(*asked), asked[1]))
         self._baselines: dict[str, Baseline | None] = {}
         self._indexes: dict[str, DataIndex] = {}
         self._started = time.monotonic()
@@ -73,10 +77,18 @@ class Session:
     def verdicts(self, candidate: str, check: str) -> tuple[Verdict, ...]:
         """The verdicts of one candidate and check, the whole's first; gathers what is missing."""
         if (candidate, check) not in self._verdicts:
-            found = self._judge(candidate, check)
-            announced = self.suite.model(candidate).expect.get(check)
+            found, model = self._judge(candidate, check), self.suite.model(candidate)
+            if self._looks_at_steps(candidate, check):
+                found = self._each_step.explained(model, found)
+            announced = model.expect.get(check)
             self._verdicts[candidate, check] = expect.apply(found, announced) if announced is not None else found
         return self._verdicts[candidate, check]
+
+    def steps(self, candidate: str, check: str) -> tuple[StepVerdicts, ...]:
+        """What a quality check found after each step of a candidate with `judge: each_step`, whose own verdicts are the last; else none."""
+        if self._looks_at_steps(candidate, check):
+            self.verdicts(candidate, check)
+        return self._each_step.steps(candidate, check)
 
     def verdict(self, item: Item) -> Verdict:
         """The verdict of one item."""
@@ -194,10 +206,10 @@ class Session:
         """Reads what is stored and gathers nothing."""
         return Gatherer(self.suite.name, self.suite.root, self.tools, replace(self.options, gather=False, fresh_since=None))
 
-    def material(self, candidate: str, check: str) -> Material:
-        """Everything the check needs to judge the candidate; errors of data and models are raised."""
+    def material(self, candidate: str, check: str, standing_in: ModelSpec | None = None) -> Material:
+        """Everything the check needs to judge the candidate, or a model in its place; errors of data and models are raised."""
         spec, needs = self._spec(check), self.checks[check].needs()
-        model, original = self.suite.model(candidate), self.suite.original
+        model, original = standing_in or self.suite.model(candidate), self.suite.original
         examples = self.examples(spec.data)
         without = self.options.without_original
         before = after = noise = footprints = latency = None
@@ -258,6 +270,15 @@ class Session:
         today = (segment for name in judged for segment in material.examples.segmentations[name].segments)
         found = recut(self.data_spec(check), material.baseline, check, judged, today)
         return found.told(self.checks[check].judge(replace(material, baseline=found.forgotten(material.baseline, check))))
+
+    def _looks_at_steps(self, candidate: str, check: str) -> bool:
+        return self.suite.model(candidate).judge == "each_step" and isinstance(self.checks[check], QualityCheck)
+
+    def _between(self, candidate: ModelSpec) -> tuple[Intermediate, ...]:
+        """The models between the steps of a candidate; of one that could not be made only those that are there."""
+        maker, source = self.tools.maker(self.suite), self.resolve(self.suite.model(candidate.source), make=False)
+        made = self.options.gather and candidate.name in self.artefacts
+        return maker.make_steps(candidate, source) if made else maker.find_steps(candidate, source)
 
     def _everywhere(self, candidate: str, check: str, outcome: Outcome, reason: str) -> tuple[Verdict, ...]:
         segments: list[Segment | None] = [None]

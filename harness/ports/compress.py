@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.models import ModelSpec, OutputSpec
+from harness.core.steps import Reached
 
 Batch = Mapping[str, NDArray[Any]]
 """Model inputs, or outputs, by tensor name; the first axis is the batch."""
@@ -141,6 +142,15 @@ class Artefact:
     record: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Intermediate:
+    """A candidate on its way: the model as `reached` left it, described like a given one; None, and `reason` why, where there is none."""
+
+    reached: Reached
+    model: ModelSpec | None
+    reason: str = ""
+
+
 class Maker(Protocol):
     """Makes the candidates that a suite describes by `compress:`."""
 
@@ -149,3 +159,9 @@ class Maker(Protocol):
 
     def make(self, model: ModelSpec, source: ModelSpec) -> Artefact:
         """The artefact of `model.steps` applied to `source`; made once, then found again by its content hash."""
+
+    def find_steps(self, model: ModelSpec, source: ModelSpec) -> tuple[Intermediate, ...]:
+        """The models after every stage that held and every step, but for the last, whose result is the artefact. Makes nothing."""
+
+    def make_steps(self, model: ModelSpec, source: ModelSpec) -> tuple[Intermediate, ...]:
+        """The same for an artefact that was made, each in a form that can be run; one that cannot says why."""

@@ -91,7 +91,9 @@ def _sessions(config: pytest.Config, book: Ledger) -> dict[str, Session]:
         if name not in sessions:
             path = Path(facts["path"])
             project = wiring.find_project(path, Path(config.invocation_params.dir))
-            sessions[name] = wiring.session(wiring.load(path), project, Options(gather=False, run_id=book.run_id))
+            without_original = bool(config.getoption("--without-original"))
+            options = Options(gather=False, without_original=without_original, run_id=book.run_id)
+            sessions[name] = wiring.session(wiring.load(path), project, options)
     return sessions
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.arrays.footprint import Footprint
+from harness.report.each_step import StepTable
 from harness.report.made import Made
 
 
@@ -39,7 +40,7 @@ class FlipTable:
 
 @dataclass(frozen=True)
 class ReportExtras:
-    """For one suite: flips per candidate, what each model weighs, and how candidates were made.
+    """For one suite: flips per candidate, what each model weighs, how candidates were made, and what was found after each step.
 
     `footprints` maps model names, the original's among them, to what was measured; `original` is the original's name.
     `quality` is the check whose drops stand for the quality of a candidate; empty for the first one that compares.
@@ -50,3 +51,4 @@ class ReportExtras:
     original: str = "original"
     made: tuple[Made, ...] = ()
     quality: str = ""
+    each_step: tuple[StepTable, ...] = ()

@@ -12,6 +12,7 @@ from harness.core.numbers import plural, texts
 from harness.core.run import RunRecord, SuiteRecord
 from harness.core.verdict import Verdict
 from harness.report.conclusion import group_headline, group_leader, headline
+from harness.report.each_step import CellWords, step_words
 from harness.report.extras import ReportExtras
 from harness.report.figures import FigureRow, figure_row, footprint_table
 from harness.report.made_words import made_words
@@ -44,6 +45,7 @@ def summary_text(material: Material) -> str:
             _tradeoff(material),
             _verdict_table("Blocking, suspect and unproven", material.those(lambda s: s.blocks or s in _OPEN), opened=True),
             _verdict_table("Expected failures", material.those(lambda s: s is Standing.EXPECTED), reasons=True),
+            _each_step(extras),
             _warnings(record),
             _flips(extras),
             _footprints(extras),
@@ -158,6 +160,28 @@ def _because(verdict: Verdict, wanted: bool) -> list[str]:
 def _limit(row: FigureRow) -> str:
     values = f"{escaped(row.original or _EMPTY)} → {escaped(row.candidate or _EMPTY)}"
     return f"{escaped(row.name)}: {values}, limit {escaped(row.limit or _EMPTY)}"
+
+
+def _each_step(extras: ReportExtras) -> list[str]:
+    """Outcome and drop after every step, and since which of them a row stands as it does in the end."""
+    lines: list[str] = []
+    for table in map(step_words, extras.each_step[:_ROWS]):
+        lines += ["", f"{code(table.candidate)} {code(table.check)}", ""]
+        lines += [f"| Segment | {' | '.join(escaped(name) for name in table.header)} |", "|---|" + "---|" * len(table.header)]
+        for row in table.rows[:_ROWS]:
+            segment = "the whole" if row.segment is None else code(row.segment)
+            lines.append(f"| {segment} | {' | '.join(map(_step_cell, row.cells))} |")
+        left_out = table.left_out + max(0, len(table.rows) - _ROWS)
+        lines += [f"\n… and {left_out:,} more segments, in `result.json`."] if left_out else []
+        lines += ["", *(f"- {escaped(sentence, 400)}" for sentence in table.not_run)] if table.not_run else []
+    return ["<details><summary>After each step</summary>", *lines, "", "</details>"] if lines else []
+
+
+def _step_cell(cell: CellWords) -> str:
+    if cell.standing is None:
+        return cell.word
+    drop = f" {escaped(cell.drop)}" if cell.drop else ""
+    return f"{cell.standing.sign} {cell.word}{drop}" + (", since here" if cell.broke else "")
 
 
 def _warnings(record: SuiteRecord) -> list[str]:

@@ -17,6 +17,7 @@ from harness.core.run import RunRecord, SuiteRecord
 from harness.core.segment import Segment
 from harness.core.verdict import Verdict, WorstExample
 from harness.errors import StoreError
+from harness.report.each_step import StepCell, StepColumn, StepRow, StepTable
 from harness.report.extras import Confusion, FlipTable, ReportExtras
 from harness.report.made import Made, MadeLayer, MadeStage, MadeStep
 from harness.report.result_json import SCHEMA_VERSION
@@ -128,7 +129,14 @@ def _extras(stored: Mapping[str, Any]) -> ReportExtras:
         original=stored["original"],
         made=tuple(_made(made) for made in stored.get("made", ())),
         quality=stored.get("quality", ""),
+        each_step=tuple(_step_table(table) for table in stored.get("each_step", ())),
     )
+
+
+def _step_table(stored: Mapping[str, Any]) -> StepTable:
+    columns = tuple(StepColumn(**column) for column in stored["columns"])
+    rows = tuple(StepRow(**{**row, "cells": tuple(cell and StepCell(**cell) for cell in row["cells"])}) for row in stored["rows"])
+    return StepTable(**{**stored, "columns": columns, "rows": rows})
 
 
 def _flips(table: Mapping[str, Any]) -> FlipTable:

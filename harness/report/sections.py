@@ -9,6 +9,7 @@ from typing import Any
 from harness.core.numbers import Texts, texts
 from harness.core.verdict import Verdict
 from harness.report.conclusion import CandidateResult, group_headline, group_leader
+from harness.report.each_step import StepWords, step_words
 from harness.report.extras import ReportExtras
 from harness.report.figures import FigureRow, figure_row, footprint_table
 from harness.report.made_words import MadeWords, made_words
@@ -146,6 +147,10 @@ def _bars(group: CheckGroup) -> tuple[Bar, ...]:
     return tuple(bars)
 
 
+def _each_step(material: Material) -> tuple[StepWords, ...] | None:
+    return tuple(step_words(table) for table in material.extras.each_step) or None
+
+
 @dataclass(frozen=True)
 class TradeOff:
     """Candidates side by side, and their drops against size and speed."""
@@ -224,6 +229,7 @@ _SECTIONS: tuple[tuple[str, str, Callable[[Material], Any]], ...] = (
     ("candidates", "Candidates", _candidates),
     ("blocking", "What blocks", _blocking),
     ("expected", "Expected failures", _expected),
+    ("each_step", "After each step", _each_step),
     ("tradeoff", "Size, quality and speed", _tradeoff),
     ("plot", "Drops against the margin", _plot),
     ("verdicts", "All verdicts", _always),

@@ -80,7 +80,7 @@ def exclusive_keys(registers: Registers) -> Exclusive:
             case ("original",):
                 return models, frozenset(COMMON_KEYS)
             case ("candidates", _):
-                return models, frozenset(CANDIDATE_KEYS) - {COMPRESS, "from"}
+                return models, frozenset(CANDIDATE_KEYS) - {COMPRESS, "from", "judge"}
             case ("data", _):
                 return sources, frozenset(DATA_KEYS)
             case ("data", _, "source"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from harness.catalogue import Kind
 from harness.core.models import Expectation, InputSpec, ModelSpec, OutputSpec, Step
@@ -16,13 +16,15 @@ from harness.spec.kinds import parameter_names, parameters
 from harness.spec.outputs import read_output
 from harness.spec.pipeline import read_steps
 from harness.spec.shapes import ModelShape
-from harness.spec.tree import Entry, Leaf, Place, Table
+from harness.spec.tree import Entry, Leaf, Place, Table, describe
 from harness.spec.validate import validate
 
 ORIGINAL = "original"
 COMPRESS = "compress"
 COMMON_KEYS = ("input", "output", "timeout", "batch_size")
-CANDIDATE_KEYS = (*COMMON_KEYS, COMPRESS, "from", "expect")
+CANDIDATE_KEYS = (*COMMON_KEYS, COMPRESS, "from", "judge", "expect")
+
+Judge = Literal["end", "each_step"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class _Draft:
     timeout: float | None
     batch_size: int | None
     expect: dict[str, Expectation]
+    judge: Judge
 
 
 def read_models(context: Context, top: Table, checks: Iterable[str]) -> tuple[ModelSpec | None, tuple[ModelSpec, ...]]:
@@ -109,10 +112,12 @@ class _Reader:
             self.context.faults.add(self.entry.place, "the original has input: but no output:, which says what its answers mean")
         expect = read_expectations(self.context, table.entries["expect"], self.checks) if "expect" in table and self.checks else {}
         source, source_place = self._source(table)
+        judge = self._judge(table)
         if len(self.context.faults) > before or kind is None or shape is None:
             return None
+        timeout, batch_size = shape.timeout, shape.batch_size
         return _Draft(
-            self.name, self.entry.place, kind, values, steps, source, source_place, inputs, output, shape.timeout, shape.batch_size, expect
+            self.name, self.entry.place, kind, values, steps, source, source_place, inputs, output, timeout, batch_size, expect, judge
         )
 
     def _kind(self, table: Table) -> str | None:
@@ -162,6 +167,22 @@ class _Reader:
             return ORIGINAL, entry.place
         return entry.node.text, entry.node.place
 
+    def _judge(self, table: Table) -> Judge:
+        entry = table.entries.get("judge") if self.name != ORIGINAL else None
+        if entry is None:
+            return "end"
+        if COMPRESS not in table:
+            self.context.faults.add(entry.place, "judge: says whether each step of compress: is judged; this candidate is given, not made")
+        match entry.node:
+            case Leaf(text=("end" | "each_step") as found):
+                return "each_step" if found == "each_step" else "end"
+        message = (
+            "judge: is each_step (the model after every step is judged too) or end (what comes out alone, as without it), "
+            f"not {describe(entry.node)}"
+        )
+        self.context.faults.add(entry.node.place, message)
+        return "end"
+
 
 def _complete(context: Context, drafts: dict[str, _Draft], draft: _Draft, names: tuple[str, ...]) -> ModelSpec | None:
     chain = _chain(context, drafts, draft, names)
@@ -181,6 +202,7 @@ def _complete(context: Context, drafts: dict[str, _Draft], draft: _Draft, names:
         steps=draft.steps,
         expect=draft.expect,
         source=draft.source,
+        judge=draft.judge,
         **{key: value for key, value in settled.items() if value is not None},  # type: ignore[arg-type]  # each of its own type
     )
 

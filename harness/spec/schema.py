@@ -26,6 +26,7 @@ TITLE = "A suite: an original model, its candidates, data, and checks"
 _TEXT: Schema = {"type": "string"}
 _NOTHING: Schema = {"type": "null"}
 _VARIABLE: Schema = {"type": "string", "pattern": r"\$\{[A-Za-z_]"}
+_JUDGE = "each_step: quality checks also look at the model after every step of compress, and name the step that broke a segment."
 
 
 def json_schema(registers: Registers) -> Schema:
@@ -148,6 +149,7 @@ class _Generated:
             "batch_size": fields["batch_size"],
             "compress": {"type": "array", "minItems": 1, "items": self._step()},
             "from": {**_TEXT, "description": "The candidate that compress starts from; the original by default."},
+            "judge": {"description": _JUDGE, **_any([{"enum": ["each_step", "end"]}, _VARIABLE])},
             "expect": _mapping(expectation),
         }
         own = {key: self._define(f"model-{key}", schema) for key, schema in own.items()}

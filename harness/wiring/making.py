@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,15 @@ from harness.metrics.metric import Metric
 from harness.models.feed import feed
 from harness.models.observer import ModelObserver
 from harness.models.parameters import OnnxParameters, TorchParameters
-from harness.ports.compress import Artefact
+from harness.ports.compress import Artefact, Intermediate
 from harness.ports.data import Dataset
 from harness.spec import Registers
 from harness.wiring.lessons import lessons, overlap, score
 from harness.wiring.project import Project
 from harness.wiring.registers import registers
+
+STEPS = "steps"
+"""What the process that makes is told, to make the models between the steps runnable; and under what it says why it could not."""
 
 
 class SubprocessMaker:
@@ -49,21 +53,32 @@ class SubprocessMaker:
         found = self.files.find(model, source)
         if found is not None:
             return found
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "harness.wiring.make_candidate",
-            str(self.suite.path.resolve()),
-            model.name,
-            str(self.project.root),
-            str(os.getpid()),
-        ]
-        done = run_child(command, self.suite.root)
+        done = self._child(model.name)
         found = self.files.find(model, source)
         if done.status == 0 and found is not None:
             return found
         raise ModelError(f"{self.suite.name}: candidate {model.name} could not be made: {_reason(done)}")
+
+    def find_steps(self, model: ModelSpec, source: ModelSpec) -> tuple[Intermediate, ...]:
+        """See `Maker.find_steps`."""
+        return self.files.find_steps(model, source)
+
+    def make_steps(self, model: ModelSpec, source: ModelSpec) -> tuple[Intermediate, ...]:
+        """See `Maker.make_steps`; what the process could not make is said of each model that is missing."""
+        found = self.files.find_steps(model, source)
+        if all(step.model is not None for step in found):
+            return found
+        done = self._child(model.name, STEPS)
+        told = _last(done, STEPS) or {}
+        return tuple(
+            step if step.model is not None else replace(step, reason=told.get(step.reached.label) or _reason(done))
+            for step in self.files.find_steps(model, source)
+        )
+
+    def _child(self, candidate: str, *more: str) -> Ended:
+        command = [sys.executable, "-P", "-m", "harness.wiring.make_candidate"]
+        its = [str(self.suite.path.resolve()), candidate, str(self.project.root), str(os.getpid()), *more]
+        return run_child([*command, *its], self.suite.root)
 
 
 def file_maker(suite: Suite, project: Project) -> FileMaker:
@@ -176,11 +191,17 @@ def _torch_module(model: ModelSpec, root: Path) -> Any:
 
 def _reason(done: Ended) -> str:
     """The sentence the child gave, or what it last said when it died."""
+    found = _last(done, "error")
+    return f"its process {done.how}" if found is None else str(found)
+
+
+def _last(done: Ended, key: str) -> Any:
+    """What the child last said under `key`, None when it said nothing of it."""
     for line in reversed(done.out.splitlines()):
         try:
             found = json.loads(line)
         except ValueError:
             continue
-        if isinstance(found, dict) and "error" in found:
-            return str(found["error"])
-    return f"its process {done.how}"
+        if isinstance(found, dict) and key in found:
+            return found[key]
+    return None

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.catalogue import Kinds, Parameters
+from harness.compress.between import points
 from harness.compress.pipeline import Start, planned
 from harness.core.models import ModelSpec, Step
 from harness.core.suite import Suite
 from harness.errors import Fault, ModelError
 from harness.ports.compress import Technique
 from harness.spec.faults import nearest
+from harness.wiring.registers import registers
 
 _PURPOSES = {"calibrate": "calibrates on", "train": "trains on", "validate": "is observed on"}
 
@@ -35,6 +37,18 @@ def _faults_of(model: ModelSpec, suite: Suite, techniques: Kinds[Technique]) -> 
                 does = _PURPOSES[rows.purpose]
                 what = f"{step.technique} {does} {rows.data!r}, which the check {tested[0]} tests on"
                 yield _fault(model, step, f"{what}; a verdict would be about rows the candidate has seen, so give it rows of their own")
+
+
+def names_between(model: ModelSpec, suite: Suite) -> tuple[str, ...]:
+    """What the models are called that a candidate with `judge: each_step` is judged by on its way, if every stage of a schedule holds."""
+    if model.judge == "end":
+        return ()
+    steps = planned(model.steps, _start(model, suite), registers().techniques)
+
+    def every(index: int) -> range:
+        return range(1, len(steps[index].technique.stages(steps[index].parameters)) + 1)
+
+    return tuple(reached.of(model.name) for _, reached in points(steps, every))
 
 
 def _start(model: ModelSpec, suite: Suite) -> Start:

@@ -13,11 +13,14 @@ from harness.arrays.outputs import Outputs
 from harness.arrays.targets import Targets
 from harness.checks.quality import QualityParameters
 from harness.core.models import ModelSpec, Task
+from harness.core.outcome import Outcome
 from harness.core.run import RunRecord, SuiteRecord
+from harness.core.segment import Segment
 from harness.engine.session import Session
 from harness.errors import HarnessError
 from harness.metrics.labels import predicted_codes
 from harness.report import Confusion, FlipTable, ReportExtras, write_reports
+from harness.report.each_step import StepTable, step_table
 from harness.report.made import made_of
 from harness.wiring.judged import keep_verdicts
 
@@ -36,7 +39,7 @@ def report(run: RunRecord, folder: Path, sessions: Mapping[str, Session]) -> lis
 
 
 def extras_of(session: Session, record: SuiteRecord) -> ReportExtras:
-    """Flips, footprints and making of the candidates in `record`, as far as they are stored. Runs nothing and makes nothing."""
+    """Flips, footprints, making and steps of the candidates in `record`, as far as they are stored. Runs nothing and makes nothing."""
     names = {verdict.candidate for verdict in record.verdicts}
     candidates = [model for model in session.suite.candidates if model.name in names]
     suite, needs = session.suite, [(spec, session.checks[spec.name].needs()) for spec in session.suite.checks]
@@ -56,8 +59,23 @@ def extras_of(session: Session, record: SuiteRecord) -> ReportExtras:
             if weighed is not None:
                 footprints[model.name] = session.stored_footprint(model, weighed)
     return ReportExtras(
-        flips=tuple(flips), footprints=footprints, original=suite.original.name, made=tuple(made), quality=_quality(session) or ""
+        flips=tuple(flips),
+        footprints=footprints,
+        original=suite.original.name,
+        made=tuple(made),
+        quality=_quality(session) or "",
+        each_step=_each_step(session, record),
     )
+
+
+def _each_step(session: Session, record: SuiteRecord) -> tuple[StepTable, ...]:
+    """A table per check in `record` that looked at the models between the steps of a candidate."""
+    judged: dict[tuple[str, str], set[Segment | None]] = {}
+    for verdict in record.verdicts:
+        if verdict.outcome is not Outcome.SKIPPED:
+            judged.setdefault((verdict.candidate, verdict.check), set()).add(verdict.segment)
+    tables = ((key, session.steps(*key)) for key in judged)
+    return tuple(step_table(*key, steps, judged[key]) for key, steps in tables if steps)
 
 
 def _quality(session: Session) -> str | None:

@@ -13,6 +13,7 @@ from harness.core.outcome import Outcome
 from harness.core.run import RunRecord, SuiteRecord
 from harness.core.segment import Segment
 from harness.core.verdict import Verdict, WorstExample
+from harness.report.each_step import StepCell, StepColumn, StepRow, StepTable
 from harness.report.extras import Confusion, FlipTable, ReportExtras
 from harness.report.made import Made, MadeLayer, MadeStage, MadeStep
 
@@ -311,4 +312,11 @@ def hostile_extras() -> ReportExtras:
         footprints={text: Footprint(disk_bytes=10) for text in HOSTILE},
         original=HOSTILE[0],
         made=tuple(hostile_made(text) for text in HOSTILE),
+        each_step=tuple(hostile_steps(text) for text in HOSTILE),
     )
+
+
+def hostile_steps(text: str) -> StepTable:
+    columns = (StepColumn(1, text, None, text), StepColumn(2, text, 3), StepColumn(3, text))
+    cell = StepCell("FAIL", False, 0.1, text)
+    return StepTable(text, text, columns, (StepRow(None, (None, cell, cell), 1), StepRow(text, (None, cell, cell))))

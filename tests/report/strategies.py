@@ -11,6 +11,7 @@ from harness.core.outcome import Outcome
 from harness.core.run import RunRecord, SuiteRecord
 from harness.core.segment import Segment
 from harness.core.verdict import Verdict, WorstExample
+from harness.report.each_step import StepCell, StepColumn, StepRow, StepTable
 from harness.report.extras import Confusion, FlipTable, ReportExtras
 from harness.report.made import Made, MadeLayer, MadeStage, MadeStep
 
@@ -114,6 +115,10 @@ steps = st.builds(
     st.lists(stages, max_size=2).map(tuple),
 )
 made = st.builds(Made, text, text, maybe(probability), maybe(count), maybe(count), st.lists(steps, max_size=2).map(tuple))
+columns = st.builds(StepColumn, st.integers(1, 9), text, maybe(st.integers(1, 9)), text)
+cells = st.builds(StepCell, st.sampled_from(Outcome).map(str), st.booleans(), maybe(finite), text)
+step_rows = st.builds(StepRow, maybe(text), st.lists(maybe(cells), max_size=2).map(tuple), maybe(st.integers(0, 9)))
+step_tables = st.builds(StepTable, text, text, st.lists(columns, max_size=2).map(tuple), st.lists(step_rows, max_size=2).map(tuple))
 extras = st.builds(
     ReportExtras,
     st.lists(flips, max_size=2).map(tuple),
@@ -121,4 +126,5 @@ extras = st.builds(
     text,
     st.lists(made, max_size=2).map(tuple),
     text,
+    st.lists(step_tables, max_size=2).map(tuple),
 )

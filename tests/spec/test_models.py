@@ -91,6 +91,15 @@ def test_ways_to_write_a_model(tmp_path: Path, written: str, kind: str, paramete
         ("{onnx: a.onnx, timeout: ‸0s}", "timeout: expected more than no time at all"),
         ("{onnx: a.onnx, batch_size: ‸0}", "batch_size: expected a number of at least 1, not 0"),
         ("{onnx: a.onnx, ‸from: original}", "from: says what compress: starts from; this candidate is given, not made"),
+        ("{onnx: a.onnx, ‸judge: each_step}", "judge: says whether each step of compress: is judged; this candidate is given, not made"),
+        (
+            "{compress: [fold], judge: ‸every_step}",
+            "judge: is each_step (the model after every step is judged too) or end (what comes out alone, as without it), not 'every_step'",
+        ),
+        (
+            "{compress: [fold], judge: ‸[each_step]}",
+            "judge: is each_step (the model after every step is judged too) or end (what comes out alone, as without it), not a list",
+        ),
         ("{‸compress: fold}", "compress is a list of steps, such as [{quantize: {bits: 8}}], not 'fold'"),
         ("{‸compress: []}", "compress is a list of steps, such as [{quantize: {bits: 8}}], not an empty list"),
         ("{compress: [‸foldd]}", "unknown technique 'foldd'; did you mean 'fold'?"),

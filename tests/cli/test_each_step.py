@@ -251,6 +251,7 @@ def start(project: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
+@pytest.mark.slow
 def test_killed_while_a_model_between_is_run_it_goes_on_there(project: Path, judged: Path) -> None:
     undisturbed = document(project)["verdicts"]
     shutil.rmtree(project / ".harness" / "evidence")
@@ -294,3 +295,82 @@ def test_what_is_written_wrongly_is_one_sentence(harness: Door, suite: Path, wri
     line, column = place
     assert f"steps.yaml:{line}:{column}: " in done.err
     assert sentence in done.err
+
+
+SURVEY = """schema: 1
+suite: survey
+original:
+  torch: {factory: survey.nets:build, weights: survey/weights.safetensors}
+  input:
+    answers: {columns: [rate_marriage, age, yrs_married, children, religious, educ, occupation, occupation_husb], dtype: float32}
+  output: {name: logits, type: logits, task: binary, labels: survey/labels.txt, positive: yes}
+data:
+  test: {python: survey.answers:test, id: id, target: affair, segments: {education: education}}
+candidates:
+  small:
+    judge: each_step
+    compress:
+      - prune: {sparsity: {from: 30%, to: 97%, steps: 2}}
+      - factorize: {method: svd, rank: 4}
+      - quantize: {mode: weights, bits: 8}
+checks:
+  accuracy: {metric: accuracy, max_drop: 4pp, per: education}
+"""
+
+
+@pytest.mark.slow
+def test_networks_between_are_judged_by_what_torch_answers(harness: Door, project: Path) -> None:
+    """Counted with the factory's module and the weights that were kept after each stage of the first step."""
+    shipped = Path(__file__).parents[2] / "suites"
+    (project / "suites" / "survey").symlink_to(shipped / "survey")
+    (project / "suites" / "survey.yaml").write_text(SURVEY)
+    harness("run", project / "suites" / "survey.yaml")
+    result = project / "reports" / "survey" / "result.json"
+    (table,) = read_report(result).extras.each_step
+    assert [(column.step, column.technique, column.stage, column.not_run) for column in table.columns] == [
+        (1, "prune", 1, ""),
+        (1, "prune", None, ""),
+        (2, "factorize", None, ""),
+        (3, "quantize", None, ""),
+    ]
+    command = [sys.executable, "-c", COUNT, str(shipped), str(project / ".harness" / "models" / "survey" / ".steps")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    counted = json.loads(done.stdout)
+    rows = {row.segment: row for row in table.rows}
+    assert len(rows) > 1, "a network with three weights in a hundred is a bad one"
+    for segment, row in rows.items():
+        expected = counted["" if segment is None else segment.partition(":")[2]]
+        assert [cell.drop if cell else None for cell in row.cells[:2]] == [pytest.approx(drop, abs=0.003) for drop in expected]
+    said = {row["item"]: row["reason"] for row in json.loads(result.read_text())["verdicts"]}
+    for segment, row in rows.items():
+        item = "small::accuracy" + ("" if segment is None else f"[{segment}]")
+        first = table.columns[row.broken] if row.broken is not None else None
+        assert first is not None
+        at = f", at stage {first.stage}" if first.stage else ""
+        assert f"step {first.step}, {first.technique}{at}: " in said[item]
+
+
+COUNT = """
+import json, sys
+from pathlib import Path
+import numpy as np, torch
+from safetensors.torch import load_file
+sys.path.insert(0, sys.argv[1])
+from survey import answers, nets
+table = answers.test()
+features = torch.from_numpy(np.stack([table[name].to_numpy() for name in answers.FEATURES], axis=1).astype(np.float32))
+truth, kinds = np.array(table["affair"].to_pylist()) == "yes", np.array(table["education"].to_pylist())
+def right(path):
+    network = nets.build().eval()
+    network.load_state_dict(load_file(path))
+    with torch.inference_mode():
+        return (network(features).argmax(1).numpy() == 1) == truth
+def zeros(path):
+    return sum(int((value == 0).sum()) for value in load_file(path).values())
+whole = [path for path in Path(sys.argv[2]).glob("*/network.safetensors") if len(load_file(path)) == 8]
+by_zeros = sorted({zeros(path): path for path in whole}.items())
+original, stages = right(Path(sys.argv[1]) / "survey" / "weights.safetensors"), [right(path) for _, path in by_zeros]
+assert len(stages) == 2, by_zeros
+drops = {kind: [float(original[kinds == kind].mean() - one[kinds == kind].mean()) for one in stages] for kind in set(kinds)}
+print(json.dumps({**drops, "": [float(original.mean() - one.mean()) for one in stages]}))
+"""

@@ -163,7 +163,7 @@ def _limit(row: FigureRow) -> str:
 
 
 def _each_step(extras: ReportExtras) -> list[str]:
-    """Outcome and drop after every step, and since which of them a row stands as it does in the end."""
+    """Outcome and drop after every step, and the first after which a row was as bad as it is in the end."""
     lines: list[str] = []
     for table in map(step_words, extras.each_step[:_ROWS]):
         lines += ["", f"{code(table.candidate)} {code(table.check)}", ""]

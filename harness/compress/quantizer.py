@@ -20,6 +20,7 @@ _NOTES = {
     "u16": "u16 activations: ONNX Runtime has next to no integer code for them on processors, so that most layers compute in floats",
     "conv": "dynamic mode quantizes convolutions with one scale per tensor, and runs them slower than in floats on most processors",
     "int2": "the installed ONNX Runtime does not read int2, so the three levels are packed into bytes",
+    "int2 columns": "ONNX Runtime multiplies wrongly by int2 whose columns are no multiple of 4, so the levels are packed into bytes",
     "gemm": "{count} Gemm node(s) became MatMul and Add, as only MatMul has few-bit code",
 }
 
@@ -62,12 +63,22 @@ def quantizer(model: ModelProto, parameters: QuantizeParameters, context: StepCo
 
 def _weights(model: ModelProto, parameters: QuantizeParameters, context: StepContext, excluded: frozenset[str]) -> Made:
     made, layers = weights_only.quantize_weights(_copy(model), parameters, excluded)
+    if parameters.width == 2 and any(layer.done and layer.name in _wrongly_multiplied(model) for layer in layers):
+        return Made(*weights_only.quantize_weights(_copy(model), parameters, excluded, packed=True), (_NOTES["int2 columns"],))
     if parameters.width == 2 and any(layer.done for layer in layers):
         probe = context.scratch / "int2.onnx"
         graph.write(made, probe)
         if refusal(probe):
             return Made(*weights_only.quantize_weights(_copy(model), parameters, excluded, packed=True), (_NOTES["int2"],))
     return Made(made, layers)
+
+
+def _wrongly_multiplied(model: ModelProto) -> frozenset[str]:
+    """Weights that ONNX Runtime (1.31) multiplies by wrongly when they are int2: it fuses decoding and MatMul into one
+    operator, which takes four values to a byte across columns."""
+    return frozenset(
+        weight.name for weight in graph.weights(model) if weight.shape[-1] % 4 and any(use.op in ("MatMul", "Gemm") for use in weight.uses)
+    )
 
 
 def _integer(model: ModelProto, parameters: QuantizeParameters, context: StepContext) -> Quantizer:

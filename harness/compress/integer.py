@@ -23,6 +23,8 @@ from harness.ports.compress import Layer
 ENTROPY_BINS = 1024
 """Bins of the histogram from which the entropy method cuts outliers off."""
 
+SATURATES = "u8 activations with s8 weights: on processors without VNNI sums can saturate, and answers then differ between machines"
+
 _DECODING = ("scale", "zero_point")
 
 _METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}

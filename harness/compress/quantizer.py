@@ -16,7 +16,6 @@ from harness.ports.compress import Layer, StepContext
 
 _NOTES = {
     "twice": "weight {name} serves several operators that quantize it differently, and is stored once for each",
-    "u8s8": "u8 activations with s8 weights: on processors without VNNI sums can saturate, and answers then differ between machines",
     "u16": "u16 activations: ONNX Runtime has next to no integer code for them on processors, so that most layers compute in floats",
     "conv": "dynamic mode quantizes convolutions with one scale per tensor, and runs them slower than in floats on most processors",
     "int2": "the installed ONNX Runtime does not read int2, so the three levels are packed into bytes",
@@ -98,7 +97,7 @@ def _static(
     batches = calibration_batches(context.feed(rows.data, rows.rows), rows.data, ready)
     ranges = integer.calibrated(ready, parameters, batches, context.scratch)
     if (parameters.activations, parameters.weights) == ("u8", "s8"):
-        notes = (*notes, _NOTES["u8s8"])
+        notes = (*notes, integer.SATURATES)
     elif parameters.activations == "u16":
         notes = (*notes, _NOTES["u16"])
 

@@ -11,11 +11,13 @@ from typing import Any
 from harness.ports.compress import Batch
 
 
-def session(path: Path) -> Any:
-    """An ONNX Runtime session on one CPU thread; raises what the runtime raises."""
+def session(path: Path, *, fused: bool = True) -> Any:
+    """An ONNX Runtime session on one CPU thread; raises what the runtime raises. Not `fused`, it computes operator by operator."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
+    if not fused:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 4

@@ -36,9 +36,12 @@ def export(network: Network, target: Path, opset: int | None = None, tolerance: 
 
 
 def write_onnx(
-    network: Network, wrapped: torch.nn.Module, target: Path, opset: int | None = None, tolerance: float = TOLERANCE
+    network: Network, wrapped: torch.nn.Module, target: Path, opset: int | None = None, tolerance: float = TOLERANCE, *, fused: bool = True
 ) -> tuple[str, ...]:
-    """The same for a module that stands for the network: called with a tuple of tensors, giving the judged answer."""
+    """The same for a module that stands for the network: called with a tuple of tensors, giving the judged answer.
+
+    Not `fused`, the file is proved operator by operator: what it says, not what a processor's integer arithmetic makes of it.
+    """
     name, example, free = network.source.name, network.example, free_axes(network)
     names = tuple(example)
     try:
@@ -62,7 +65,7 @@ def write_onnx(
     assert program is not None
     graph.write(_own_names(graph.tidy(program.model_proto)), target)
     graph_of = None if program.exported_program is None else program.exported_program.graph
-    rows, difference = verify(name, wrapped, target, network.rows, names, tolerance, graph_of)
+    rows, difference = verify(name, wrapped, target, network.rows, names, tolerance, graph_of, fused=fused)
     return (f"exported by torch {torch.__version__}, {_told(free)}", f"largest difference on {rows} rows: {difference:.1e}")
 
 
@@ -146,6 +149,8 @@ def verify(
     names: Sequence[str],
     tolerance: float,
     exported_graph: torch.fx.Graph | None = None,
+    *,
+    fused: bool = True,
 ) -> tuple[int, float]:
     """(rows compared, largest difference); one batch of a single row is among them.
 
@@ -153,7 +158,7 @@ def verify(
     layer that does.
     """
     try:
-        exported = session(target)
+        exported = session(target, fused=fused)
     except Exception as error:
         raise ModelError(f"{name}: ONNX Runtime refuses the exported model: {first_cause(error)}") from error
     wanted = {entry.name for entry in exported.get_inputs()}

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from harness.compress import graph, torch_export
+from harness.compress.integer import SATURATES
 from harness.compress.network import Network
 from harness.compress.schedule import FinetuneParameters
 from harness.compress.torch_layers import MATRICES, refuse_not_finite
@@ -52,13 +53,13 @@ def quantize(
             prepared(tuple(network.tensors(batch).values()))
         table = () if training is None else _trained(network, prepared, training, context)
         converted = _library().convert_pt2e(prepared)
-    notes = torch_export.write_onnx(network, converted, target, tolerance=ROUNDING)
+    notes = torch_export.write_onnx(network, converted, target, tolerance=ROUNDING, fused=False)
     layers = quantized_layers(network, originals, target, exclude)
     if not any(layer.done for layer in layers):
         raise ModelError(
             "quantize: nothing was quantized, the result would be the original itself; torchao's x86 quantizer knows no layer of it"
         )
-    return StepReport(tuple(layers), notes, table)
+    return StepReport(tuple(layers), (*notes, SATURATES), table)
 
 
 def _prepared(network: Network, exclude: tuple[str, ...], *, trained: bool) -> Any:

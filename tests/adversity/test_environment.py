@@ -86,7 +86,7 @@ def test_modules_named_like_the_standard_librarys_harm_nobody(tmp_path: Path) ->
         MODELS,
         ("{columns: [age, hours], dtype: float32}", "{columns: [age, hours], with: {python: 'steps:features'}, dtype: float32}"),
         ("  test:", "  calibration: {source: others.csv, id: person_id, role: calibration}\n  test:"),
-        ("  c: {onnx: same.onnx}", "  c: {compress: [{quantize: {mode: static, bits: 8, calibrate: {data: calibration, rows: 64}}}]}"),
+        ("  c: {onnx: same.onnx}", "  c: {compress: [{quantize: {mode: static, weights: u8, calibrate: {data: calibration, rows: 64}}}]}"),
     )
     run = pytest_run(folder, "suites")
     assert run.status == 0, run.text

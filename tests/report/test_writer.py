@@ -3,7 +3,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from harness.core.run import SuiteRecord
 from harness.errors import StoreError
 from harness.report import read_report, read_result, write_reports
 from harness.report.files import suite_folder
-from tests.report.builders import languages_extras, languages_record, large_record, run_of
+from tests.report.builders import languages_extras, languages_record, run_of
 
 
 def test_three_files_per_suite_and_the_history(tmp_path: Path) -> None:
@@ -123,17 +122,6 @@ def test_a_suite_cannot_name_its_way_out_of_the_folder(tmp_path: Path, name: str
 def test_folder_names_stay_distinct_and_plain_names_stay_themselves(tmp_path: Path) -> None:
     assert suite_folder(tmp_path, "languages-v1.2_a").name == "languages-v1.2_a"
     assert suite_folder(tmp_path, "a b") != suite_folder(tmp_path, "a/b")
-
-
-def test_ten_thousand_verdicts_in_two_seconds_of_work(tmp_path: Path) -> None:
-    """Processor time, the best of three: other processes on the machine are not what is measured."""
-    run = run_of(large_record(10_000))
-    taken = []
-    for attempt in range(3):
-        before = time.process_time()
-        write_reports(run, tmp_path / str(attempt))
-        taken.append(time.process_time() - before)
-    assert min(taken) < 2.0, f"10,000 verdicts took {min(taken):.2f} s"
 
 
 def test_a_record_without_verdicts_has_a_report(tmp_path: Path) -> None:

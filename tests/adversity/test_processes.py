@@ -44,7 +44,7 @@ def making(tmp_path: Path) -> Path:
         MODELS,
         ("{columns: [age, hours], dtype: float32}", "{columns: [age, hours], with: {python: 'steps:features'}, dtype: float32}"),
         ("  test:", "  calibration: {source: others.csv, id: person_id, role: calibration}\n  test:"),
-        ("  c: {onnx: same.onnx}", "  c: {compress: [{quantize: {mode: static, bits: 8, calibrate: {data: calibration, rows: 256}}}]}"),
+        ("  c: {onnx: same.onnx}", "  c: {compress: [{quantize: {mode: static, weights: u8, calibrate: {data: calibration, rows: 256}}}]}"),
     )
     return folder
 

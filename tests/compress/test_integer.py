@@ -222,7 +222,7 @@ def test_a_head_tied_to_its_embedding(tmp_path: Path) -> None:
     (tmp_path / "s").mkdir()
     tokens = np.arange(24)
     batches = [{"tokens": tokens}]
-    for given in (DYNAMIC, STATIC, {"mode": "weights"}):
+    for given in (DYNAMIC | {"weights": "u8"}, STATIC | {"weights": "u8"}, {"mode": "weights"}):
         context = build.context(tmp_path, lambda data, rows: iter(batches))
         Quantize().apply(source, target, QuantizeParameters.model_validate(given), context)
         assert signal_to_noise(table @ table.T, session(target).run(None, {"tokens": tokens})[0]) > 30

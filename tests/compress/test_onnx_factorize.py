@@ -140,7 +140,7 @@ def test_then_quantized(survey: Net, tmp_path: Path) -> None:
     from harness.compress.quantize import Quantize
 
     path, _ = factorized(survey, tmp_path, method="svd", ratio=0.4)
-    for given in ({"mode": "weights", "bits": 8}, {"mode": "dynamic"}):
+    for given in ({"mode": "weights", "bits": 8}, {"mode": "dynamic", "weights": "u8"}):
         Quantize().apply(path, tmp_path / "int8.onnx", QuantizeParameters.model_validate(given), survey.context(tmp_path / "s"))
         assert signal_to_noise(survey.answers(path), survey.answers(tmp_path / "int8.onnx")) > 20
     with pytest.raises(ModelError, match="put factorize before the step that quantizes or shares"):

@@ -24,6 +24,8 @@ from harness.ports.compress import StepContext, StepReport, StopRule
 
 MODEL = "model.onnx"
 PROGRAM = "model.pt2"
+NETWORK = "network"
+"""Folder with the network that the next stage of a schedule goes on from, beside the graph that was made of it."""
 VERIFIED_ROWS = 64
 """Rows of real input on which a network is traced and an export must answer like its original."""
 
@@ -160,6 +162,9 @@ class Making:
         report = step.technique.lower(network, path, parameters, context)
         if not path.is_file():
             raise ModelError(f"step {step.name} wrote no model")
+        if len(step.technique.stages(step.parameters)) > 1:
+            (target / NETWORK).mkdir()
+            network.save(target / NETWORK)
         return report
 
     def _network(self, before: Path | None) -> Any:
@@ -172,7 +177,7 @@ class Making:
         rows = list(self.resources.feed(self.source, self.resources.verify_on, VERIFIED_ROWS))
         network = Network(self.resources.module(self.source).cpu().eval(), self.source, rows, self.root)
         if before is not None:
-            network.load(before, self.factories)
+            network.load(before / NETWORK if (before / NETWORK).is_dir() else before, self.factories)
         return network
 
     def _context(self, scratch: Path, checkpoint: Path) -> StepContext:

@@ -17,7 +17,7 @@ _MEANT_FOR: dict[str, tuple[Mode, ...]] = {
     "block": ("weights",),
     "engine": ("weights",),
     "calibrate": ("static", "pt2e"),
-    "finetune": ("qat",),
+    "finetune": ("qat", "weights"),
     "activations": ("static",),
     "weights": ("dynamic", "static"),
     "percentile": ("static",),
@@ -130,6 +130,8 @@ class QuantizeParameters(GradualParameters):
         method = self.method or "rtn"
         if method not in _BITS_OF:
             raise ValueError(f"method {method} belongs to mode static; engine matmul_nbits takes {', '.join(_BITS_OF)}")
+        if self.finetune is not None:
+            raise ValueError("finetune with mode weights needs engine: onnx, which rounds as the training did; leave engine out")
         if len(self.widths) > 1:
             raise ValueError(
                 "a schedule of bits needs engine: onnx, whose weights can be rounded again; give engine matmul_nbits one number"

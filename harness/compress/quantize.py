@@ -16,12 +16,12 @@ from harness.ports.compress import Form, Rows, StepContext, StepReport, StopRule
 class Quantize(OneStage):
     """8-bit arithmetic (dynamic, static, pt2e, qat) or few-bit storage (weights)."""
 
-    works_on = "torch (exported), ONNX; pt2e and qat torch"
-    needs = "the weights; calibration rows for static, pt2e and gptq; rows with answers for qat"
+    works_on = "torch (exported), ONNX; pt2e, qat and finetune torch"
+    needs = "the weights; calibration rows for static, pt2e and gptq; rows with answers for qat and finetune"
 
     def forms(self, parameters: QuantizeParameters) -> tuple[Form, ...]:
-        """See `Technique.forms`: torch's own quantizer works on the network and writes an ONNX graph."""
-        return ("torch to onnx",) if parameters.mode in ("pt2e", "qat") else ("onnx",)
+        """See `Technique.forms`: torch's own quantizer, and whatever trains, works on the network and writes an ONNX graph."""
+        return ("torch to onnx",) if parameters.mode in ("pt2e", "qat") or parameters.finetune else ("onnx",)
 
     def data(self, parameters: QuantizeParameters) -> tuple[Rows, ...]:
         """The rows of `calibrate:`, and those a schedule is observed on."""
@@ -32,8 +32,10 @@ class Quantize(OneStage):
         """See `Technique.stages`: one per number of bits."""
         if len(parameters.widths) == 1:
             return (parameters,)
+        # A network keeps its unrounded weights; a graph has only what the stage before left.
+        rounded = parameters.finetune is None
         return tuple(
-            QuantizeStage.model_construct(**{**dict(parameters), "bits": bits}, again=place > 0)
+            QuantizeStage.model_construct(**{**dict(parameters), "bits": bits}, again=rounded and place > 0)
             for place, bits in enumerate(parameters.widths)
         )
 
@@ -54,7 +56,11 @@ class Quantize(OneStage):
         return StepReport(tuple(ready.measure(made.layers, made.model)), made.notes)
 
     def lower(self, network: Any, target: Path, parameters: QuantizeParameters, context: StepContext) -> StepReport:
-        """See `Technique.lower`: the modes pt2e and qat."""
+        """See `Technique.lower`: the modes pt2e and qat, and weights that are trained while they are rounded."""
+        if parameters.mode == "weights":
+            from harness.compress import torch_rounding  # noqa: PLC0415  # imports torch
+
+            return torch_rounding.quantize(network, target, parameters, context)
         from harness.compress import torch_pt2e  # noqa: PLC0415  # imports torch
 
         rows = parameters.calibrate

@@ -6,6 +6,7 @@ Imports torch: import this module only when there is something to export.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import logging
 import warnings
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from harness.compress import graph
 from harness.compress.export_parameters import TOLERANCE
@@ -63,7 +65,7 @@ def write_onnx(
     except Exception as error:
         raise ModelError(f"{name}: torch cannot export the model to ONNX: {first_cause(error)}") from error
     assert program is not None
-    graph.write(_own_names(graph.tidy(program.model_proto)), target)
+    graph.write(_own_names(graph.tidy(program.model_proto), wrapped), target)
     graph_of = None if program.exported_program is None else program.exported_program.graph
     rows, difference = verify(name, wrapped, target, network.rows, names, tolerance, graph_of, fused=fused)
     return (f"exported by torch {torch.__version__}, {_told(free)}", f"largest difference on {rows} rows: {difference:.1e}")
@@ -116,15 +118,25 @@ def _told(free: Mapping[str, Mapping[int, str]]) -> str:
     return f"free: {', '.join(sorted({axis for axes in free.values() for axis in axes.values()}))}"
 
 
-def _own_names(model: graph.ModelProto) -> graph.ModelProto:
-    """Weights under the names they have in the module, without the wrapper's prefix."""
-    names = {tensor.name: tensor.name.removeprefix("module.") for tensor in model.graph.initializer}
+def _own_names(model: graph.ModelProto, wrapped: torch.nn.Module) -> graph.ModelProto:
+    """Weights under the names they have in the module, without the wrapper's prefix; matrices that the exporter transposed too."""
+    parameters = {name.removeprefix("module."): value for name, value in wrapped.named_parameters() if value.ndim == 2}
+    taken = {tensor.name.removeprefix("module.") for tensor in model.graph.initializer}
+    transposed = {_digest(value.detach().numpy().T): name for name, value in parameters.items() if name not in taken}
+    names = {}
+    for tensor in model.graph.initializer:
+        found = transposed.pop(_digest(graph.array_of(tensor)), None) if len(tensor.dims) == 2 else None
+        names[tensor.name] = found or tensor.name.removeprefix("module.")
     if len(set(names.values())) == len(names):
         for tensor in model.graph.initializer:
             tensor.name = names[tensor.name]
         for node in model.graph.node:
             node.input[:] = [names.get(name, name) for name in node.input]
     return model
+
+
+def _digest(array: NDArray[Any]) -> str:
+    return f"{array.shape} {array.dtype} {hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()}"
 
 
 def free_axes(network: Network) -> dict[str, dict[int, str]]:

@@ -19,7 +19,7 @@ from harness.compress import facts, graph, packing
 from harness.compress.choice import axes, reason_to_leave
 from harness.compress.decoded import decoded
 from harness.compress.graph import ModelProto, Weight
-from harness.compress.parameters import QuantizeParameters
+from harness.compress.parameters import Granularity, QuantizeParameters
 from harness.compress.rounding import Rounded, largest_level, number_of_levels, round_weight
 from harness.errors import ModelError
 from harness.ports.compress import Layer
@@ -51,11 +51,10 @@ def quantize_weights(
             nodes.append(_store_half(tensor))
             layers.append(Layer(weight.name, weight.shape, done="float16"))
             continue
-        rounded, how = _rounded(graph.array_of(tensor), weight, parameters)
-        nodes += _store(model, tensor, rounded, kind, parameters.width)
-        layers.append(
-            Layer(weight.name, weight.shape, done=f"{number_of_levels(parameters.width)} levels in {_stored(kind, parameters)}, {how}")
-        )
+        made = rounded(graph.array_of(tensor), *axes(weight.uses[0], len(weight.shape)), parameters)
+        nodes += _store(model, tensor, made, kind, parameters.width)
+        levels, how = number_of_levels(parameters.width), _how(made, parameters.per)
+        layers.append(Layer(weight.name, weight.shape, done=f"{levels} levels in {_stored(kind, parameters)}, {how}"))
     graph.put_first(model, nodes)
     return model, layers
 
@@ -78,41 +77,45 @@ def _stored(kind: str, parameters: QuantizeParameters) -> str:
     return f"{parameters.width} bits packed into bytes" if kind == "UINT8" else kind.lower()
 
 
-def _rounded(array: NDArray[Any], weight: Weight, parameters: QuantizeParameters) -> tuple[Rounded, str]:
-    rank = len(weight.shape)
+def rounded(array: NDArray[Any], channel: int, inner: int, parameters: QuantizeParameters) -> Rounded:
+    """A weight in few levels. `channel`: axis of the output channels; `inner`: axis along which products are summed."""
     if parameters.per == "tensor":
-        return round_weight(array, parameters.width), "one scale"
-    channel, inner = axes(weight.uses[0], rank)
-    if parameters.per == "block" and weight.shape[inner] > 1:
-        block = min(parameters.block, weight.shape[inner])
-        made = round_weight(array, parameters.width, inner, block)
-        return made, f"{made.scale.size:,} scales, one per block of {block} along axis {inner}"
-    made = round_weight(array, parameters.width, channel)
-    why = ", as its blocks would hold one weight each" if parameters.per == "block" else ""
-    return made, f"{made.scale.size:,} scales, one per channel (axis {channel}){why}"
+        return round_weight(array, parameters.width)
+    if parameters.per == "block" and array.shape[inner] > 1:
+        return round_weight(array, parameters.width, inner, min(parameters.block, array.shape[inner]))
+    return round_weight(array, parameters.width, channel)
 
 
-def _store(model: ModelProto, tensor: Any, rounded: Rounded, kind: str, bits: int) -> list[Any]:
+def _how(made: Rounded, per: Granularity) -> str:
+    if made.axis is None:
+        return "one scale"
+    if made.block is not None:
+        return f"{made.scale.size:,} scales, one per block of {made.block} along axis {made.axis}"
+    why = ", as its blocks would hold one weight each" if per == "block" else ""
+    return f"{made.scale.size:,} scales, one per channel (axis {made.axis}){why}"
+
+
+def _store(model: ModelProto, tensor: Any, made: Rounded, kind: str, bits: int) -> list[Any]:
     """Put levels and scales in the place of a weight; returns the nodes that give the weight back under its name."""
     from onnx import TensorProto, helper, numpy_helper
 
     name = tensor.name
     model.graph.initializer.remove(tensor)
     inputs = [f"{name}_quantized", f"{name}_scale"]
-    model.graph.initializer.append(numpy_helper.from_array(rounded.scale, inputs[1]))
+    model.graph.initializer.append(numpy_helper.from_array(made.scale, inputs[1]))
     nodes: list[Any] = []
     if kind == "UINT8":
-        nodes, zero = _store_packed(model, inputs[0], rounded, bits)
+        nodes, zero = _store_packed(model, inputs[0], made, bits)
         inputs.append(zero)
     else:
         element = helper.tensor_dtype_to_np_dtype(getattr(TensorProto, kind))
-        model.graph.initializer.append(numpy_helper.from_array(rounded.levels.astype(element), inputs[0]))
-    attributes: dict[str, Any] = {"axis": rounded.axis, "block_size": rounded.block}
+        model.graph.initializer.append(numpy_helper.from_array(made.levels.astype(element), inputs[0]))
+    attributes: dict[str, Any] = {"axis": made.axis, "block_size": made.block}
     given = {key: value for key, value in attributes.items() if value is not None}
     return [*nodes, helper.make_node("DequantizeLinear", inputs, [name], name=f"{name}_dequantize", **given)]
 
 
-def _store_packed(model: ModelProto, name: str, rounded: Rounded, bits: int) -> tuple[list[Any], str]:
+def _store_packed(model: ModelProto, name: str, made: Rounded, bits: int) -> tuple[list[Any], str]:
     """Nodes that unpack the levels as unsigned integers, and the name of their zero point: one number, spread to the scales' shape.
 
     One bit stands for the levels −1 and 1, which as unsigned integers around a zero point are 0 and 2.
@@ -120,7 +123,7 @@ def _store_packed(model: ModelProto, name: str, rounded: Rounded, bits: int) -> 
     from onnx import helper, numpy_helper
 
     top = largest_level(bits)
-    values = (rounded.levels.astype(np.int16) + top).astype(np.uint8)
+    values = (made.levels.astype(np.int16) + top).astype(np.uint8)
     zero = np.array(top, np.uint8)
     model.graph.initializer.append(numpy_helper.from_array(zero, f"{name}_zero"))
     if bits == 1:
@@ -128,9 +131,9 @@ def _store_packed(model: ModelProto, name: str, rounded: Rounded, bits: int) -> 
         nodes.append(helper.make_node("BitShift", [f"{name}_sign", f"{name}_zero"], [name], name=f"{name}_double", direction="LEFT"))
     else:
         nodes = packing.stored(model, name, values, bits)
-    if rounded.scale.ndim == 0:
+    if made.scale.ndim == 0:
         return nodes, f"{name}_zero"
-    shape = numpy_helper.from_array(np.array(rounded.scale.shape, np.int64), f"{name}_scales")
+    shape = numpy_helper.from_array(np.array(made.scale.shape, np.int64), f"{name}_scales")
     model.graph.initializer.append(shape)
     nodes.append(helper.make_node("Expand", [f"{name}_zero", shape.name], [f"{name}_zeros"], name=f"{name}_spread"))
     return nodes, f"{name}_zeros"

@@ -33,7 +33,7 @@ ROWS = {"data": "train", "rows": 64}
         ({"mode": "weights", "bits": [4, 16]}, "must fall from stage to stage"),
         ({"mode": "dynamic", "bits": [16, 8]}, "mode dynamic computes in 8 bits, not 16"),
         ({"mode": "weights", "bits": [8, 4], "stop_if_drop": "1pp"}, "need rows to observe the loss on"),
-        ({"mode": "weights", "bits": [8, 4], "finetune": {"data": "train"}}, "finetune means nothing with mode weights"),
+        ({"mode": "dynamic", "finetune": {"data": "train"}}, "finetune means nothing with mode dynamic"),
         ({"mode": "weights", "method": "rtn"}, "it belongs to engine: matmul_nbits"),
         ({"mode": "static", "calibrate": ROWS, "method": "hqq"}, "method hqq belongs to engine: matmul_nbits"),
         ({"mode": "static", "calibrate": ROWS, "engine": "matmul_nbits"}, "engine means nothing with mode static"),

@@ -44,6 +44,33 @@ def test_weights_keep_their_names_and_the_file_says_nothing_of_this_machine(net:
     onnx.checker.check_model(model)
 
 
+class Sequences(torch.nn.Module):
+    """Two linear layers over the last axis of three, whose weights the exporter transposes; two of them are equal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second, self.third = torch.nn.Linear(6, 6), torch.nn.Linear(6, 6), torch.nn.Linear(6, 3)
+        self.second.load_state_dict(self.first.state_dict())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(n, length, 6) to (n, 3)."""
+        made: torch.Tensor = self.third(torch.relu(self.second(torch.relu(self.first(x))))).mean(1)
+        return made
+
+
+def test_transposed_weights_keep_their_names(tmp_path: Path) -> None:
+    module = Sequences().eval()
+    export(spec("x"), module, [{"x": rows(4, 5, 6)}], tmp_path / "m.onnx")
+    tensors = decoding.tensors(tmp_path / "m.onnx")
+    products = {name for node in onnx.load(str(tmp_path / "m.onnx")).graph.node if node.op_type == "MatMul" for name in node.input} & set(
+        tensors
+    )
+    np.testing.assert_array_equal(decoding.floats(tensors["third.weight"]), module.third.weight.detach().numpy().T)
+    assert "third.weight" in products
+    assert products & {"first.weight", "second.weight"}
+
+
 class Sum(torch.nn.Module):
     """Two inputs in the order of `forward`, several outputs."""
 

@@ -11,11 +11,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 
 from tests.adversity.door import InProcess, clean_environment, harness_run, pytest_run
 from tests.adversity.material import MODELS, RECORDED, models, outcomes, project, result, suite
-from tests.cli.material import linear
+from tests.cli.material import RIGHT, linear
 
 MADE = ("  c: {onnx: same.onnx}\n", "  c: {onnx: same.onnx}\n  made: {compress: [{quantize: {mode: weights, bits: 8}}]}\n")
 PASSED = {f"{name}::accuracy{segment}": "PASS" for name in ("c", "made") for segment in ("", "[sex:f]", "[sex:m]")}
@@ -275,3 +277,35 @@ def test_the_history_stays_readable_after_two_runs_at_once(tmp_path: Path) -> No
     with sqlite3.connect(folder / "reports" / "history.sqlite") as history:
         assert history.execute("pragma integrity_check").fetchone() == ("ok",)
     assert set(outcomes(folder, "a").values()) == {"PASS"}
+
+
+def wide(path: Path, middle: int) -> None:
+    """The linear model by way of `middle` columns: many weights, the same answers."""
+    right = np.array(RIGHT, np.float32)
+    first, second = np.repeat(right, middle // 2, axis=1), np.kron(np.eye(2, dtype=np.float32), np.ones((middle // 2, 1), np.float32))
+    made = onnx.load(str(path.parent / "good.onnx"))
+    (old,) = made.graph.node
+    del made.graph.node[:], made.graph.initializer[:]
+    weights = {"first": first, "second": second / (middle // 2)}
+    made.graph.initializer.extend(onnx.numpy_helper.from_array(value, name) for name, value in weights.items())
+    made.graph.node.append(onnx.helper.make_node("MatMul", [old.input[0], "first"], ["middle"]))
+    made.graph.node.append(onnx.helper.make_node("MatMul", ["middle", "second"], list(old.output)))
+    onnx.save(made, str(path))
+
+
+def test_a_disk_that_fills_up_while_a_candidate_is_made(small_disk: Path) -> None:
+    """The candidate is an error that says so, others are judged, nothing half made is left, and with more room it is made."""
+    folder = project(small_disk / "project")
+    models(folder)
+    wide(folder / "suites" / "wide.onnx", 20_000)
+    suite(folder, "full", MODELS, MADE, ("onnx: good.onnx", "onnx: wide.onnx"))
+    filling = _fill(small_disk, 250_000)
+    run = pytest_run(folder, "suites", "--no-harness-report")
+    assert run.status == 1
+    assert "No space left on device" in run.text
+    assert {case.outcome for name, case in run.cases.items() if "::c::" in name} == {"passed"}
+    assert {case.outcome for name, case in run.cases.items() if "::made::" in name} != {"passed"}
+    assert not list(folder.glob(".harness/**/*.making"))
+    filling.unlink()
+    assert pytest_run(folder, "suites").status == 0
+    assert outcomes(folder, "full") == PASSED

@@ -17,6 +17,7 @@ BITS = {
     onnx.TensorProto.UINT8: 8,
     onnx.TensorProto.INT4: 4,
     onnx.TensorProto.INT2: 2,
+    onnx.TensorProto.UINT16: 16,
     onnx.TensorProto.INT32: 32,
     onnx.TensorProto.INT64: 64,
 }

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+from harness.core.children import thread_variables
+
+# Read when a numerical library is loaded, which none is yet. Tests run side by side: more threads would wait for each other.
+for _name, _threads in thread_variables(1).items():
+    os.environ.setdefault(_name, _threads)
 
 pytest_plugins = ["pytester"]
 

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 
 from harness.catalogue.entrypoints import load_function
+from harness.compress.torch_tensors import CpFold, CpSpread, TuckerFold, TuckerSpread
 from harness.errors import MissingDependencyError, ModelError
 
 Edit = Mapping[str, Any]
@@ -32,6 +33,10 @@ _PARTS: dict[str, Callable[..., torch.nn.Module]] = {
     "Conv2d": torch.nn.Conv2d,
     "Conv3d": torch.nn.Conv3d,
     "Embedding": torch.nn.Embedding,
+    "TuckerFold": TuckerFold,
+    "TuckerSpread": TuckerSpread,
+    "CpFold": CpFold,
+    "CpSpread": CpSpread,
 }
 
 

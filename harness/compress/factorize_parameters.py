@@ -21,7 +21,14 @@ class FactorizeParameters(Parameters):
     method: Literal["svd", "tucker", "cp"] = "svd"
     rank: int | None = Field(default=None, ge=1)
     ratio: ShareField | None = Field(default=None, description="Rank as a share of the layer's largest.")
-    energy: ShareField | None = Field(default=None, description="Share of the sum of squares that is kept; for svd and tucker.")
+    energy: ShareField | None = Field(
+        default=None, description="Share of the sum of squares that is kept; for svd and tucker, which keeps it along each axis."
+    )
+    matrices: Literal["svd", "reshape"] = Field(
+        default="svd",
+        description="What tucker and cp do with linear layers and embeddings: two matrices by svd, or a decomposition of the weight "
+        "reshaped to a tensor of more axes.",
+    )
     only: tuple[str, ...] | None = Field(default=None, description="Names of the layers to factorize; all that can be by default.")
     exclude: tuple[str, ...] = Field(default=(), description="Names of layers to leave alone.")
     finetune: FinetuneParameters | None = Field(default=None, description="Train afterwards.")
@@ -38,6 +45,8 @@ class FactorizeParameters(Parameters):
         given = [name for name in ("rank", "ratio", "energy") if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError(f"say how small by one of rank, ratio or energy; found {' and '.join(given) or 'none of them'}")
+        if self.method == "svd" and "matrices" in self.model_fields_set:
+            raise ValueError("matrices means nothing with method svd; it belongs to tucker and cp, so leave it out")
         if self.method == "cp" and self.energy is not None:
             raise ValueError("cp has no ranks that energy could choose between; give rank or ratio")
         return self

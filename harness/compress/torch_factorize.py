@@ -1,7 +1,7 @@
 """Weights of a torch network as products of smaller ones. Imports torch.
 
-A linear layer or an embedding becomes two (svd); a convolution becomes a convolution to few channels, one between few
-channels and one back (tucker), or a chain of depthwise ones (cp).
+A linear layer or an embedding becomes two (svd), or a chain that stands for its reshaped weight; a convolution becomes a
+convolution to few channels, one between few channels and one back (tucker), or a chain of depthwise ones (cp).
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import torch
 
 from harness.compress.factorize_parameters import FactorizeParameters
 from harness.compress.network import Network
-from harness.compress.torch_decompose import Parts, cp_parts, linear_parts, tucker_parts
+from harness.compress.torch_decompose import cp_parts, linear_parts, tucker_parts
 from harness.compress.torch_layers import CONVOLUTIONS, Weighty, layers, left_alone, refuse_not_finite, unknown_layer
 from harness.compress.torch_losses import task_loss
+from harness.compress.torch_parts import Parts
+from harness.compress.torch_tensors import cp_matrix, tucker_matrix
 from harness.compress.torch_training import gather_lessons, train
 from harness.errors import ModelError
 from harness.ports.compress import Layer, StepContext, StepReport
@@ -31,7 +33,9 @@ def factorize(network: Network, parameters: FactorizeParameters, context: StepCo
     if not any(layer.done for layer in done):
         reasons = "; ".join(f"{layer.name}: {layer.reason}" for layer in done[:5]) or "it has no such layer"
         raise ModelError(f"factorize ({parameters.method}): no layer became smaller ({reasons}); ask for a lower rank")
-    report = StepReport((*done, *left_alone(network.module, _inside(done), "not a layer that this method works on, or excluded")))
+    report = StepReport(
+        (*done, *left_alone(network.module, _inside(network.module, done), "not a layer that this method works on, or excluded"))
+    )
     if parameters.finetune is None:
         return report
     settings = parameters.finetune
@@ -58,8 +62,7 @@ def _factorized(network: Network, name: str, layer: Weighty, parameters: Factori
     if why := _untouchable(network.module, name, layer):
         return Layer(f"{name}.weight", shape, reason=why)
     parts = _decompose(name, layer, parameters)
-    before = weight.numel()
-    after = sum(tensor.numel() for state in parts.states for key, tensor in state.items() if key == "weight")
+    before, after = weight.numel(), parts.numbers
     if after >= before:
         return Layer(f"{name}.weight", shape, reason=f"rank {parts.told} would need {after:,} numbers in place of {before:,}")
     network.edit({"edit": "replace", "path": name, "parts": [{"type": part["type"], "kwargs": part["kwargs"]} for part in parts.specs]})
@@ -74,7 +77,9 @@ def _factorized(network: Network, name: str, layer: Weighty, parameters: Factori
 
 def _decompose(name: str, layer: Weighty, parameters: FactorizeParameters) -> Parts:
     if isinstance(layer, (torch.nn.Linear, torch.nn.Embedding)):
-        return linear_parts(name, layer, parameters)
+        if parameters.method == "svd" or parameters.matrices == "svd":
+            return linear_parts(name, layer, parameters)
+        return tucker_matrix(name, layer, parameters) if parameters.method == "tucker" else cp_matrix(name, layer, parameters)
     return tucker_parts(name, layer, parameters) if parameters.method == "tucker" else cp_parts(name, layer, parameters)
 
 
@@ -92,7 +97,7 @@ def _untouchable(module: torch.nn.Module, name: str, layer: Weighty) -> str:
     return ""
 
 
-def _inside(done: Sequence[Layer]) -> list[str]:
-    names = [layer.name for layer in done]
-    stems = [name.removesuffix(".weight") for name in names]
-    return [*names, *(f"{stem}.{place}.weight" for stem in stems for place in range(4))]
+def _inside(module: torch.nn.Module, done: Sequence[Layer]) -> list[str]:
+    """Names of the weights that were asked about, and of those that stand in their places."""
+    stems = [layer.name.removesuffix("weight") for layer in done]
+    return [name for name, _ in module.named_parameters() if name.startswith(tuple(stems))]

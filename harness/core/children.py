@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -37,10 +37,15 @@ class Ended:
         return f"{how}: {last}"
 
 
-def run_child(command: Sequence[str], cwd: Path) -> Ended:
-    """Run `command` to its end, in a session of its own; what is left of that session is killed then, and on Ctrl-C."""
-    pipes = subprocess.PIPE
-    child = subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=pipes, stderr=pipes, bufsize=0, start_new_session=True)
+def run_child(command: Sequence[str], cwd: Path, environment: Mapping[str, str] | None = None) -> Ended:
+    """Run `command` to its end, in a session of its own; what is left of that session is killed then, and on Ctrl-C.
+
+    `environment` is added to that of this process.
+    """
+    pipes, its = subprocess.PIPE, {**os.environ, **(environment or {})}
+    child = subprocess.Popen(
+        command, cwd=cwd, env=its, stdin=subprocess.DEVNULL, stdout=pipes, stderr=pipes, bufsize=0, start_new_session=True
+    )
     assert child.stdout is not None
     assert child.stderr is not None
     # Read by threads and not to the end: something the child started may hold a pipe open long after the child is gone.
@@ -53,6 +58,12 @@ def run_child(command: Sequence[str], cwd: Path) -> Ended:
         child.wait()
         texts = [tail.end() for tail in (out, err)]
     return Ended(status, *texts)
+
+
+def thread_variables(threads: int) -> dict[str, str]:
+    """Environment variables by which numerical libraries start so many threads; they are read when a library is loaded."""
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+    return dict.fromkeys(names, str(threads))
 
 
 class _Tail:

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, cast
 
 import psutil
 
+from harness.core.children import thread_variables
 from harness.errors import ModelError
 from harness.models.job import Job
 from harness.models.protocol import Frame, read_frame, write_frame
@@ -28,7 +29,6 @@ _CHUNK = 1 << 16
 _LONGEST_LINE = 300
 
 _TOKEN = "HARNESS_WORKER"  # environment variable by which what a worker started is recognised
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 # The parent's import path is handed on, so that whatever it found (an editable install, a test's folder) the worker finds.
 _START = "import sys; sys.path += [p for p in sys.argv[2:] if p not in sys.path]; from harness.models.worker import main; main()"
 
@@ -210,7 +210,7 @@ def _orphans(token: str) -> list[psutil.Process]:
 def _start(threads: int, token: str) -> subprocess.Popen[bytes]:
     environment = {
         **os.environ,
-        **dict.fromkeys(_THREAD_VARIABLES, str(threads)),
+        **thread_variables(threads),
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",

@@ -16,7 +16,7 @@ from harness.checks.quality import QualityParameters
 from harness.compress.maker import FileMaker
 from harness.compress.making import MODEL, PROGRAM
 from harness.compress.resources import Resources
-from harness.core.children import Ended, run_child
+from harness.core.children import Ended, run_child, thread_variables
 from harness.core.models import ModelSpec
 from harness.core.suite import Suite
 from harness.data.opener import DataOpener
@@ -78,7 +78,9 @@ class SubprocessMaker:
     def _child(self, candidate: str, *more: str) -> Ended:
         command = [sys.executable, "-P", "-m", "harness.wiring.make_candidate"]
         its = [str(self.suite.path.resolve()), candidate, str(self.project.root), str(os.getpid()), *more]
-        return run_child([*command, *its], self.suite.root)
+        # As many threads as the model runs on: sums of another order would give other bytes.
+        threads = int(getattr(self.suite.original.parameters, "threads", 1))
+        return run_child([*command, *its], self.suite.root, thread_variables(threads))
 
 
 def file_maker(suite: Suite, project: Project) -> FileMaker:

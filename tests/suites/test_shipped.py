@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import re
@@ -54,7 +55,13 @@ def source(suite: Suite) -> Any:
 
 
 def rows(suite: Suite, split: str) -> pa.Table:
-    return getattr(source(suite), split)()
+    return _rows(source(suite), split)
+
+
+@functools.lru_cache
+def _rows(module: Any, split: str) -> pa.Table:
+    """Read once: the phrases of all languages take seconds."""
+    return getattr(module, split)()
 
 
 def test_every_suite_file_is_valid_and_known_here() -> None:

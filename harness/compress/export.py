@@ -24,5 +24,7 @@ class Export(OneStage):
         from harness.compress import torch_export  # noqa: PLC0415  # imports torch
 
         if parameters.to == "program":
-            return StepReport(notes=torch_export.export_program(network, target, parameters.tolerance))
+            from harness.compress import torch_program  # noqa: PLC0415  # imports torch
+
+            return torch_program.export(network, target, parameters)
         return StepReport(notes=torch_export.export(network, target, parameters.opset, parameters.tolerance))

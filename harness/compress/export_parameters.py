@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.catalogue import Parameters
 
@@ -20,3 +20,17 @@ class ExportParameters(Parameters):
     tolerance: float = Field(
         default=TOLERANCE, gt=0, description="largest difference from torch's answers, as a share of the largest answer or of one"
     )
+    dtype: Literal["fp32", "fp16", "bf16"] = Field(
+        default="fp32", description="type of the weights and of the computation, for a program; inputs and answers stay what they are"
+    )
+    semi_structured: bool = Field(
+        default=False,
+        description="whether the program is run with the sparse products that NVIDIA GPUs have for the pattern 2:4; for a program",
+    )
+
+    @model_validator(mode="after")
+    def _of_a_program(self) -> Self:
+        given = sorted(self.model_fields_set & {"dtype", "semi_structured"})
+        if self.to != "program" and given:
+            raise ValueError(f"{given[0]} belongs to a program; write to: program, or for an ONNX graph the step cast: {{to: fp16}}")
+        return self

@@ -27,7 +27,7 @@ class FileMaker:
     root:         folder of the suite file
     resources:    the models and data it works with
     fingerprint:  (model) → content hash of everything that decides its answers
-    parameters:   file name (`model.onnx`, `model.pt2`) → (file, original) → kind and parameters that run it
+    parameters:   file name (`model.onnx`, `model.pt2`) → (file, original, the last step's parameters) → kind and parameters that run it
     """
 
     cache: Path
@@ -36,7 +36,7 @@ class FileMaker:
     techniques: Kinds[Technique]
     resources: Resources
     fingerprint: Callable[[ModelSpec], str]
-    parameters: Mapping[str, Callable[[Path, ModelSpec], tuple[str, object]]]
+    parameters: Mapping[str, Callable[[Path, ModelSpec, object], tuple[str, object]]]
     seed: int = 0
 
     def make(self, model: ModelSpec, source: ModelSpec) -> Artefact:
@@ -98,7 +98,7 @@ class FileMaker:
         folder = making.folder(self._exported(making.model, state)[-1] if state.in_torch else state.key)
         if intact(folder) is None:
             return Intermediate(state.reached, None, "it is not there; run: harness run")
-        kind, parameters = self.parameters[MODEL](folder / MODEL, making.source)
+        kind, parameters = self.parameters[MODEL](folder / MODEL, making.source, None)
         name = state.reached.of(making.model.name)
         return Intermediate(state.reached, replace(making.model, name=name, kind=kind, parameters=parameters, steps=(), judge="end"))
 
@@ -117,7 +117,7 @@ class FileMaker:
 
     def _artefact(self, model: ModelSpec, source: ModelSpec, folder: Path, record: Record) -> Artefact:
         name = next(name for name in (MODEL, PROGRAM) if name in record["files"])
-        kind, parameters = self.parameters[name](folder / name, source)
+        kind, parameters = self.parameters[name](folder / name, source, model.steps[-1].parameters)
         return Artefact(replace(model, kind=kind, parameters=parameters, steps=()), folder, record)
 
     def _refuse_leaks(self, model: ModelSpec, found: Recipe) -> None:

@@ -89,7 +89,7 @@ class Network:
         """The judged answer as an array by name, in evaluation mode."""
         self.module.eval()
         with torch.inference_mode():
-            return {self.answer_name or "output": self.answer(batch).float().numpy()}
+            return {self.answer_name or "output": self.answer(batch).float().cpu().numpy()}
 
     def positional(self, batch: Batch) -> Mapping[str, torch.Tensor] | tuple[torch.Tensor, ...]:
         """What to call the module with: by name where `forward` takes the names, else in order."""

@@ -27,6 +27,8 @@ _BITS_OF: dict[Method, tuple[int, ...]] = {"rtn": (2, 4, 8), "hqq": (2, 4), "k_q
 """What each method of the engine matmul_nbits can make and ONNX Runtime's CPU code computes with."""
 
 _BLOCKS = (16, 32, 64, 128, 256)
+_GROUPS = (32, 64, 128, 256)
+_UNTRAINED = "finetune with mode weights needs engine: onnx, which rounds as the training did; leave engine out"
 
 
 class CalibrateParameters(Parameters):
@@ -52,10 +54,10 @@ class QuantizeParameters(GradualParameters):
     )
     per: Granularity = Field(default="channel", description="What shares one scale: an output channel, a whole tensor, or a block of it.")
     block: int = Field(default=32, ge=2, description="Weights in a block, for per: block.")
-    engine: Literal["onnx", "matmul_nbits"] = Field(
+    engine: Literal["onnx", "matmul_nbits", "torchao"] = Field(
         default="onnx",
-        description="For mode weights: standard ONNX operators, for every kind of layer; or ONNX Runtime's own MatMulNBits, for matrix "
-        "products alone.",
+        description="For mode weights: standard ONNX operators, for every kind of layer; ONNX Runtime's own MatMulNBits, for matrix "
+        "products alone; or a torch program by torchao, for linear layers (8 bits anywhere, 4 bits on CUDA).",
     )
     calibrate: CalibrateParameters | None = Field(default=None, description="Needed by the modes static and pt2e, and by method gptq.")
     activations: Literal["u8", "s8", "u16"] = Field(default="u8", description="Type of the activations, for mode static.")
@@ -112,8 +114,23 @@ class QuantizeParameters(GradualParameters):
                 raise ValueError(f"engine matmul_nbits has one scale per block, not per {self.per}; write per: block, or leave it out")
             if self.block not in _BLOCKS:
                 raise ValueError(f"engine matmul_nbits takes blocks of {', '.join(map(str, _BLOCKS))} weights, not {self.block}")
+        elif self.engine == "torchao":
+            self._fitting_torchao()
         elif self.per != "block" and "block" in self.model_fields_set:
             raise ValueError(f"block means nothing with per: {self.per}; write per: block, or leave it out")
+
+    def _fitting_torchao(self) -> None:
+        if self.finetune is not None:
+            raise ValueError(_UNTRAINED)
+        if len(self.widths) > 1 or self.width not in (4, 8):
+            raise ValueError(f"engine torchao stores weights in 4 or 8 bits, not in {self.bits}; use engine: onnx for other widths")
+        per: Granularity = "block" if self.width == 4 else "channel"
+        if "per" in self.model_fields_set and self.per != per:
+            raise ValueError(f"engine torchao has one scale per {per} in {self.width} bits, not per {self.per}; leave per out")
+        if self.width == 8 and "block" in self.model_fields_set:
+            raise ValueError("block means nothing with engine torchao in 8 bits; leave it out")
+        if self.width == 4 and self.block not in _GROUPS:
+            raise ValueError(f"engine torchao takes groups of {', '.join(map(str, _GROUPS))} inputs, not {self.block}; write block: 128")
 
     def _fitting_method(self) -> None:
         if self.engine == "matmul_nbits":
@@ -131,7 +148,7 @@ class QuantizeParameters(GradualParameters):
         if method not in _BITS_OF:
             raise ValueError(f"method {method} belongs to mode static; engine matmul_nbits takes {', '.join(_BITS_OF)}")
         if self.finetune is not None:
-            raise ValueError("finetune with mode weights needs engine: onnx, which rounds as the training did; leave engine out")
+            raise ValueError(_UNTRAINED)
         if len(self.widths) > 1:
             raise ValueError(
                 "a schedule of bits needs engine: onnx, whose weights can be rounded again; give engine matmul_nbits one number"

@@ -16,11 +16,13 @@ from harness.ports.compress import Form, Rows, StepContext, StepReport, StopRule
 class Quantize(OneStage):
     """8-bit arithmetic (dynamic, static, pt2e, qat) or few-bit storage (weights)."""
 
-    works_on = "torch (exported), ONNX; pt2e, qat and finetune torch"
+    works_on = "torch (exported), ONNX; pt2e, qat, finetune and torchao torch"
     needs = "the weights; calibration rows for static, pt2e and gptq; rows with answers for qat and finetune"
 
     def forms(self, parameters: QuantizeParameters) -> tuple[Form, ...]:
         """See `Technique.forms`: torch's own quantizer, and whatever trains, works on the network and writes an ONNX graph."""
+        if parameters.engine == "torchao":
+            return ("torch to program",)
         return ("torch to onnx",) if parameters.mode in ("pt2e", "qat") or parameters.finetune else ("onnx",)
 
     def data(self, parameters: QuantizeParameters) -> tuple[Rows, ...]:
@@ -57,6 +59,10 @@ class Quantize(OneStage):
 
     def lower(self, network: Any, target: Path, parameters: QuantizeParameters, context: StepContext) -> StepReport:
         """See `Technique.lower`: the modes pt2e and qat, and weights that are trained while they are rounded."""
+        if parameters.engine == "torchao":
+            from harness.compress import torch_ao  # noqa: PLC0415  # imports torch and torchao
+
+            return torch_ao.quantize(network, target, parameters)
         if parameters.mode == "weights":
             from harness.compress import torch_rounding  # noqa: PLC0415  # imports torch
 

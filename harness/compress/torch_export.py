@@ -11,7 +11,6 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,8 @@ from harness.compress import graph
 from harness.compress.export_parameters import TOLERANCE
 from harness.compress.network import Network
 from harness.compress.runtime import session
-from harness.compress.torch_call import OneAnswer, by_name, one_answer, tensor_of
-from harness.compress.torch_difference import first_difference, onnx_values, program_values
+from harness.compress.torch_call import OneAnswer, by_name, tensor_of
+from harness.compress.torch_difference import first_difference, onnx_values
 from harness.errors import MissingDependencyError, ModelError
 from harness.ports.compress import Batch
 
@@ -68,44 +67,7 @@ def write_onnx(
     graph.write(_own_names(graph.tidy(program.model_proto), wrapped), target)
     graph_of = None if program.exported_program is None else program.exported_program.graph
     rows, difference = verify(name, wrapped, target, network.rows, names, tolerance, graph_of, fused=fused)
-    return (f"exported by torch {torch.__version__}, {_told(free)}", f"largest difference on {rows} rows: {difference:.1e}")
-
-
-def export_program(network: Network, target: Path, tolerance: float = TOLERANCE) -> tuple[str, ...]:
-    """Write the network as an exported torch program, with the same free axes; `ModelError` when it answers otherwise."""
-    free = free_axes(network)
-    dims: dict[str, torch.export.Dim] = {axis: torch.export.Dim(axis, min=1) for axes in free.values() for axis in axes.values()}
-    shapes = {name: {place: dims[axis] for place, axis in axes.items()} for name, axes in free.items()}
-    given = network.positional(network.example)
-    try:
-        with quiet():
-            if isinstance(given, tuple):
-                program = torch.export.export(network.module.eval(), given, dynamic_shapes=tuple(shapes.values()))
-            else:
-                program = torch.export.export(network.module.eval(), (), dict(given), dynamic_shapes=shapes)
-            torch.export.save(program, target)
-    except Exception as error:
-        raise ModelError(f"{network.source.name}: torch cannot export the model: {first_cause(error)}") from error
-    rows, difference = _verify_program(network, program.module(), tolerance)
-    return (f"exported by torch {torch.__version__}, {_told(free)}", f"largest difference on {rows} rows: {difference:.1e}")
-
-
-def _verify_program(network: Network, made: Any, tolerance: float) -> tuple[int, float]:
-    """(rows compared, largest difference) between the program and the network it was made of."""
-    rows, largest = 0, 0.0
-    for batch in network.rows:
-        expected, given = network.answers(batch)[network.answer_name or "output"], network.positional(batch)
-        with torch.inference_mode():
-            returned = made(*given) if isinstance(given, tuple) else made(**given)
-        found = one_answer(returned, network.answer_name).float().numpy()
-        difference = float(np.max(np.abs(found - expected), initial=0))
-        if not difference <= tolerance * max(1.0, float(np.max(np.abs(expected), initial=0))):
-            values = program_values(made, given)
-            where = first_difference(network.module, partial(network.answers, batch), made.graph, values, tolerance)
-            name, much = network.source.name, f"{difference:.2g}"
-            raise ModelError(f"{name}: the exported program's answers differ from torch's by up to {much} on the same rows{where}")
-        rows, largest = rows + len(expected), max(largest, difference)
-    return rows, largest
+    return (f"exported by torch {torch.__version__}, {told_axes(free)}", f"largest difference on {rows} rows: {difference:.1e}")
 
 
 def wrapped_module(network: Network) -> OneAnswer:
@@ -114,7 +76,8 @@ def wrapped_module(network: Network) -> OneAnswer:
     return OneAnswer(module, by_name(module, tuple(network.example)), network.answer_name)
 
 
-def _told(free: Mapping[str, Mapping[int, str]]) -> str:
+def told_axes(free: Mapping[str, Mapping[int, str]]) -> str:
+    """Which axes are free, in words."""
     return f"free: {', '.join(sorted({axis for axes in free.values() for axis in axes.values()}))}"
 
 

@@ -30,6 +30,7 @@ class TorchParameters(Parameters):
 
     Weights are .safetensors, or a state dict in a .pt file, read without unpickling code; of several files each holds some
     of them. `package:NAME/path` is a file of an installed package. `device: auto` takes the first GPU and else the CPU.
+    `semi_structured` runs linear layers whose weights have the pattern 2:4 by the sparse products of NVIDIA GPUs.
     """
 
     factory: Reference | None = None
@@ -38,6 +39,7 @@ class TorchParameters(Parameters):
     kwargs: dict[str, Any] = Field(default_factory=dict)
     threads: Threads = 1
     device: Annotated[str, Field(pattern=r"^(cpu|auto|mps|cuda(:\d+)?)$")] = "cpu"
+    semi_structured: bool = False
 
     @property
     def weight_files(self) -> tuple[Path, ...]:

@@ -36,7 +36,8 @@ class TorchAdapter:
 
     def identity(self, parameters: TorchParameters) -> Mapping[str, str]:
         """Factory, arguments, threads and device; of `auto` also what it stands for on this machine."""
-        return {
+        sparse = {"semi_structured": "true"} if parameters.semi_structured else {}
+        return sparse | {
             "factory": parameters.factory or "",
             "kwargs": json.dumps(parameters.kwargs, sort_keys=True, default=repr),
             "threads": str(parameters.threads),
@@ -51,8 +52,9 @@ class TorchAdapter:
         files = self.files(parameters, root)
         device = torch_module.prepared_device(parameters)
         if parameters.program is not None:
-            return torch_program.load_program(files[0], device)
-        return torch_module.TorchModule(torch_module.build(parameters, root, files), device)
+            return torch_program.load_program(files[0], device, semi_structured=parameters.semi_structured)
+        module = torch_module.build(parameters, root, files)
+        return torch_module.TorchModule(module, device, semi_structured=parameters.semi_structured)
 
     def weights(self, parameters: TorchParameters, root: Path) -> Weights | None:
         """Counts over its parameters; see `harness.models.torch_weights`."""

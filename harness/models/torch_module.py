@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from harness.catalogue.entrypoints import load_function
 from harness.errors import ModelError
 from harness.models.parameters import TorchParameters
+from harness.models.torch_sparse import sparse_layers
 from harness.models.torch_values import arrays, to_tensor
 from harness.ports.model import Tensor
 
@@ -92,13 +93,15 @@ class TorchModule:
     Floating inputs are cast to the type of the module's parameters, as data columns are mostly float64.
     """
 
-    def __init__(self, module: torch.nn.Module, device: torch.device) -> None:
+    def __init__(self, module: torch.nn.Module, device: torch.device, *, semi_structured: bool = False) -> None:
         self._module = module.to(device)
         self._device = device
         self._floating = next((p.dtype for p in module.parameters() if p.dtype.is_floating_point), None)
         parameters = inspect.signature(module.forward).parameters.values()
         self._open = any(parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL) for parameter in parameters)
         self._names = [parameter.name for parameter in parameters]
+        if semi_structured:
+            sparse_layers(self._module, device)
 
     def inputs(self) -> tuple[Tensor, ...]:
         """A module cannot tell types and shapes."""

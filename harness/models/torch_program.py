@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from harness.errors import ModelError
 from harness.models.fixed_batch import Arrays, fixed_size, run_in_batches
 from harness.models.torch_archive import refuse_code
+from harness.models.torch_sparse import sparse_products
 from harness.models.torch_values import arrays, to_tensor
 from harness.ports.model import Tensor
 
 
-def load_program(path: Path, device: torch.device) -> TorchProgram:
-    """The program at `path` on `device`; `ModelError` when it is none, or carries code."""
+def load_program(path: Path, device: torch.device, *, semi_structured: bool = False) -> TorchProgram:
+    """The program at `path` on `device`; `ModelError` when it is none, carries code, or has no sparse products that are asked for."""
     refuse_code(path)
     try:
         program = torch.export.load(path)
@@ -28,15 +29,17 @@ def load_program(path: Path, device: torch.device) -> TorchProgram:
             program = move_to_device_pass(program, device)
     except Exception as error:  # torch raises assertions, key errors and its own
         raise ModelError(f"{path} cannot be loaded as an exported program: {_first_line(error)}") from error
-    return TorchProgram(program, device)
+    return TorchProgram(program, device, semi_structured=semi_structured)
 
 
 class TorchProgram:
     """An exported program, called by the names of its inputs."""
 
-    def __init__(self, program: Any, device: torch.device) -> None:
+    def __init__(self, program: Any, device: torch.device, *, semi_structured: bool = False) -> None:
         self.exported = program
         self._module = program.module()
+        if semi_structured:
+            sparse_products(self._module, device)
         self._device = device
         positional, keywords = program.call_spec.in_spec.children()
         self._positional = positional.num_leaves

@@ -94,7 +94,7 @@ def file_maker(suite: Suite, project: Project) -> FileMaker:
         techniques=kinds.techniques,
         resources=_Sources(suite, DataOpener(kinds.sources, project.cache), kinds).resources(),
         fingerprint=lambda model: _identity(observer, model, suite.root),
-        parameters={MODEL: lambda path, _: ("onnx", OnnxParameters(path=path)), PROGRAM: _as_program},
+        parameters={MODEL: lambda path, *_: ("onnx", OnnxParameters(path=path)), PROGRAM: _as_program},
     )
 
 
@@ -165,9 +165,12 @@ def _plain(reference: MetricRef) -> list[object]:
     return [reference.name, chosen]
 
 
-def _as_program(path: Path, source: ModelSpec) -> tuple[str, object]:
-    assert isinstance(source.parameters, TorchParameters)
-    return "torch", TorchParameters(program=path, threads=source.parameters.threads, device=source.parameters.device)
+def _as_program(path: Path, source: ModelSpec, last: object) -> tuple[str, object]:
+    """A program runs where the original does; `last`, the parameters of the step that wrote it, may ask for sparse products."""
+    its = source.parameters
+    assert isinstance(its, TorchParameters)
+    sparse = bool(getattr(last, "semi_structured", False))
+    return "torch", TorchParameters(program=path, threads=its.threads, device=its.device, semi_structured=sparse)
 
 
 def _identity(observer: ModelObserver, model: ModelSpec, root: Path) -> str:

@@ -33,8 +33,8 @@ from tests.compress.conftest import SUITES, Net
 INT4 = Step("quantize", QuantizeParameters(mode="weights", bits=4))
 STATIC = Step("quantize", QuantizeParameters.model_validate({"mode": "static", "calibrate": {"data": "train", "rows": 64}}))
 PARAMETERS: dict[str, Any] = {
-    "model.onnx": lambda path, source: ("onnx", str(path)),
-    "model.pt2": lambda path, source: ("torch", str(path)),
+    "model.onnx": lambda path, *_: ("onnx", str(path)),
+    "model.pt2": lambda path, *_: ("torch", str(path)),
 }
 HALF = Step("cast", CastParameters(to="fp16"))
 

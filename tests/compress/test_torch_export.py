@@ -188,11 +188,11 @@ def deep(layer: torch.nn.Module) -> torch.nn.Module:
     ],
 )
 def test_the_first_layer_that_differs_is_named(tmp_path: Path, to: str, layer: torch.nn.Module, said: str) -> None:
-    from harness.compress import torch_export
+    from harness.compress import torch_export, torch_program
     from harness.compress.network import Network
 
     network = Network(deep(layer), spec("x"), [{"x": rows(50, 4)}], tmp_path)
-    write = torch_export.export if to == "onnx" else torch_export.export_program
+    write = torch_export.export if to == "onnx" else torch_program.write
     with pytest.raises(ModelError, match=said):
         write(network, tmp_path / "made")
     assert not list(tmp_path.glob("*.watched"))
@@ -210,7 +210,7 @@ def test_one_row_is_enough(tmp_path: Path) -> None:
 
 
 def test_a_program_is_proved_and_loads_in_the_kind_torch(net: Net, tmp_path: Path) -> None:
-    from harness.compress.torch_export import export_program
+    from harness.compress.torch_program import write as export_program
     from harness.models.torch_program import load_program
 
     notes = export_program(net.network(), tmp_path / "m.pt2")
@@ -223,7 +223,7 @@ def test_a_program_is_proved_and_loads_in_the_kind_torch(net: Net, tmp_path: Pat
 
 def test_a_program_that_answers_otherwise_is_refused(tmp_path: Path) -> None:
     from harness.compress.network import Network
-    from harness.compress.torch_export import export_program
+    from harness.compress.torch_program import write as export_program
 
     with pytest.raises(ModelError, match="exported program's answers differ from torch's by up to"):
         export_program(Network(Random(), spec("x"), [{"x": rows(4, 200)}], tmp_path), tmp_path / "m.pt2")

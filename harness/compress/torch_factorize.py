@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from harness.compress.edits import parent_of
 from harness.compress.factorize_parameters import FactorizeParameters
 from harness.compress.network import Network
 from harness.compress.torch_decompose import cp_parts, linear_parts, tucker_parts
@@ -21,6 +22,9 @@ from harness.compress.torch_tensors import cp_matrix, tucker_matrix
 from harness.compress.torch_training import gather_lessons, train
 from harness.errors import ModelError
 from harness.ports.compress import Layer, StepContext, StepReport
+
+_READERS = (torch.nn.MultiheadAttention, torch.nn.TransformerEncoderLayer)
+"""Modules that hand the weights of layers inside them to one fused operation, and do not call the layers."""
 
 
 def factorize(network: Network, parameters: FactorizeParameters, context: StepContext) -> StepReport:
@@ -85,6 +89,9 @@ def _decompose(name: str, layer: Weighty, parameters: FactorizeParameters) -> Pa
 
 def _untouchable(module: torch.nn.Module, name: str, layer: Weighty) -> str:
     """Why a layer cannot be replaced, "" when it can."""
+    holder, _ = parent_of(module, name)
+    if isinstance(holder, _READERS):
+        return f"torch's {type(holder).__name__} reads its weight itself"
     users = [other for other, each in module.named_modules() if getattr(each, "weight", None) is layer.weight]
     if len(users) > 1:
         return f"its weight also serves {', '.join(other for other in users if other != name) or 'another layer'}"

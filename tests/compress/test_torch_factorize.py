@@ -16,6 +16,7 @@ from harness.compress.network import Network
 from harness.core.models import InputSpec, ModelSpec
 from harness.errors import ModelError
 from harness.ports.compress import StepReport
+from tests.compress.build import context
 from tests.compress.conftest import Net, done, signal_to_noise
 
 
@@ -168,6 +169,34 @@ def test_tied_weights_are_left_alone(digits: Net, tmp_path: Path) -> None:
     report = Factorize().transform(network, FactorizeParameters(rank=2), digits.torch_context(tmp_path))
     assert list(done(report)) == ["free.weight"]
     assert {layer.reason for layer in report.layers if layer.name == "one.weight"} == {"its weight also serves two"}
+
+
+class Attending(torch.nn.Module):
+    """A block of torch's own, which reads the weights of its layers, and a head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = torch.nn.TransformerEncoderLayer(32, 4, 64, batch_first=True)
+        self.head = torch.nn.Linear(32, 20)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(n, length, 32) to (n, 20)."""
+        made: torch.Tensor = self.head(self.block(x).mean(1))
+        return made
+
+
+@pytest.mark.parametrize("given", [{"rank": 4}, {"method": "tucker", "matrices": "reshape", "ratio": 0.5}])
+def test_what_reads_the_weights_of_its_layers_keeps_them(tmp_path: Path, given: dict[str, Any]) -> None:
+    rows = [{"x": np.random.default_rng(0).normal(size=(4, 6, 32)).astype(np.float32)}]
+    network = Network(Attending().eval(), ModelSpec("original", "torch", None, inputs=(InputSpec("x", ("x",)),)), rows, tmp_path)
+    before = network.module.block(torch.from_numpy(rows[0]["x"])).detach()
+    report = Factorize().transform(network, FactorizeParameters.model_validate(given), context(tmp_path))
+    assert list(done(report)) == ["head.weight"]
+    reasons = {layer.name: layer.reason for layer in report.layers}
+    assert reasons["block.linear1.weight"] == "torch's TransformerEncoderLayer reads its weight itself"
+    assert reasons["block.self_attn.out_proj.weight"] == "torch's MultiheadAttention reads its weight itself"
+    torch.testing.assert_close(network.module.block(torch.from_numpy(rows[0]["x"])).detach(), before)
+    assert network.answers(rows[0])["output"].shape == (4, 20)
 
 
 @pytest.mark.parametrize(

@@ -15,16 +15,8 @@ from harness.compress.factorize_parameters import FactorizeParameters
 from harness.compress.network import Network
 from harness.core.models import InputSpec, ModelSpec
 from harness.errors import ModelError
-from harness.ports.compress import StepReport
 from tests.compress.build import context, export
-from tests.compress.conftest import Net, done, signal_to_noise
-
-
-def factorized(net: Net, folder: Path, **given: Any) -> tuple[Network, StepReport]:
-    network = net.network()
-    report = Factorize().transform(network, FactorizeParameters.model_validate(given), net.torch_context(folder))
-    network.module.eval()
-    return network, report
+from tests.compress.conftest import Net, done, factorized, signal_to_noise
 
 
 def weight_of(module: torch.nn.Module, path: str) -> np.ndarray:

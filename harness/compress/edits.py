@@ -21,11 +21,11 @@ from typing import Any
 import torch
 
 from harness.catalogue.entrypoints import load_function
-from harness.compress.torch_tensors import CpFold, CpSpread, TuckerFold, TuckerSpread
-from harness.errors import MissingDependencyError, ModelError
+from harness.compress.torch_dependencies import Inputs, dependencies
+from harness.compress.torch_tensor_layers import FromTerms, Kronecker, ToTerms
+from harness.errors import ModelError
 
 Edit = Mapping[str, Any]
-Inputs = Mapping[str, torch.Tensor] | tuple[torch.Tensor, ...]
 
 _PARTS: dict[str, Callable[..., torch.nn.Module]] = {
     "Linear": torch.nn.Linear,
@@ -33,10 +33,9 @@ _PARTS: dict[str, Callable[..., torch.nn.Module]] = {
     "Conv2d": torch.nn.Conv2d,
     "Conv3d": torch.nn.Conv3d,
     "Embedding": torch.nn.Embedding,
-    "TuckerFold": TuckerFold,
-    "TuckerSpread": TuckerSpread,
-    "CpFold": CpFold,
-    "CpSpread": CpSpread,
+    "Kronecker": Kronecker,
+    "ToTerms": ToTerms,
+    "FromTerms": FromTerms,
 }
 
 
@@ -72,17 +71,6 @@ def put(module: torch.nn.Module, path: str, new: torch.nn.Module) -> None:
     setattr(parent, name, new)
 
 
-def dependencies(module: torch.nn.Module, example: Inputs) -> Any:
-    """torch-pruning's graph of which channels depend on which."""
-    try:
-        import torch_pruning  # noqa: PLC0415  # only pruning needs it
-    except ImportError as error:
-        raise MissingDependencyError("torch-pruning", "torch", "pruning channels and heads") from error
-    given: Any = dict(example) if isinstance(example, Mapping) else example
-    with torch.enable_grad():
-        return torch_pruning.DependencyGraph().build_dependency(module, example_inputs=given)
-
-
 def _prune(edit: Edit, module: torch.nn.Module, example: Inputs) -> None:
     dependencies(module, example).load_pruning_history([(name, out, list(indices)) for name, out, indices in edit["history"]])
 
@@ -108,8 +96,15 @@ def _listed(blocks: torch.nn.ModuleList | torch.nn.Sequential, kept: list[int]) 
     return (chosen,) if isinstance(blocks, torch.nn.ModuleList) else tuple(chosen)
 
 
+def part_of(spec: Mapping[str, Any]) -> torch.nn.Module:
+    """One of the `parts` of the edit `replace`, untrained."""
+    return _PARTS[spec["type"]](**spec["kwargs"])
+
+
 def _replace(edit: Edit, module: torch.nn.Module) -> None:
-    parts = [_PARTS[part["type"]](**part["kwargs"]) for part in edit["parts"]]
+    stood = module.get_submodule(edit["path"]).parameters()
+    dtype = next((value.dtype for value in stood if value.is_floating_point()), torch.get_default_dtype())
+    parts = [part_of(spec).to(dtype) for spec in edit["parts"]]
     put(module, edit["path"], torch.nn.Sequential(*parts) if len(parts) > 1 else parts[0])
 
 

@@ -1,7 +1,7 @@
 """Weights of a torch network as products of smaller ones. Imports torch.
 
-A linear layer or an embedding becomes two (svd), or a chain that stands for its reshaped weight; a convolution becomes a
-convolution to few channels, one between few channels and one back (tucker), or a chain of depthwise ones (cp).
+A linear layer or an embedding becomes two (svd), or a chain of small factors (tucker, cp); a convolution becomes a convolution
+to few channels, one between few channels and one back (tucker), or a chain of depthwise ones (cp).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from harness.compress.torch_decompose import cp_parts, linear_parts, tucker_part
 from harness.compress.torch_layers import CONVOLUTIONS, Weighty, layers, left_alone, refuse_not_finite, unknown_layer
 from harness.compress.torch_losses import task_loss
 from harness.compress.torch_parts import Parts
-from harness.compress.torch_tensors import cp_matrix, tucker_matrix
+from harness.compress.torch_tensorize import tensor_parts
 from harness.compress.torch_training import gather_lessons, train
 from harness.errors import ModelError
 from harness.ports.compress import Layer, StepContext, StepReport
@@ -63,38 +63,39 @@ def _chosen(module: torch.nn.Module, parameters: FactorizeParameters) -> dict[st
 def _factorized(network: Network, name: str, layer: Weighty, parameters: FactorizeParameters) -> Layer:
     weight = layer.weight.detach()
     shape = tuple(weight.shape)
-    if why := _untouchable(network.module, name, layer):
+    if why := _untouchable(network.module, name, layer, parameters):
         return Layer(f"{name}.weight", shape, reason=why)
     parts = _decompose(name, layer, parameters)
     before, after = weight.numel(), parts.numbers
     if after >= before:
         return Layer(f"{name}.weight", shape, reason=f"rank {parts.told} would need {after:,} numbers in place of {before:,}")
+    states, sqnr_db = parts.solve()
     network.edit({"edit": "replace", "path": name, "parts": [{"type": part["type"], "kwargs": part["kwargs"]} for part in parts.specs]})
-    sequence = network.module.get_submodule(name)
-    for place, state in enumerate(parts.states):
-        sequence.get_submodule(str(place)).load_state_dict(state)
+    for made, state in zip(network.module.get_submodule(name).children(), states, strict=True):
+        made.load_state_dict(state)
     facts = {"rank": float(parts.rank), "kept": after / before}
-    if parts.sqnr_db is not None:
-        facts["sqnr_db"] = parts.sqnr_db
-    return Layer(f"{name}.weight", shape, done=f"rank {parts.told}, {after:,} numbers in place of {before:,}", facts=facts)
+    if sqnr_db is not None:
+        facts["sqnr_db"] = sqnr_db
+    done = f"rank {parts.told}, {after:,} numbers in place of {before:,}"
+    return Layer(f"{name}.weight", shape, done=f"{done}, {parts.work}" if parts.work else done, facts=facts)
 
 
 def _decompose(name: str, layer: Weighty, parameters: FactorizeParameters) -> Parts:
     if isinstance(layer, (torch.nn.Linear, torch.nn.Embedding)):
-        if parameters.method == "svd" or parameters.matrices == "svd":
-            return linear_parts(name, layer, parameters)
-        return tucker_matrix(name, layer, parameters) if parameters.method == "tucker" else cp_matrix(name, layer, parameters)
+        return (tensor_parts if parameters.reshapes else linear_parts)(name, layer, parameters)
     return tucker_parts(name, layer, parameters) if parameters.method == "tucker" else cp_parts(name, layer, parameters)
 
 
-def _untouchable(module: torch.nn.Module, name: str, layer: Weighty) -> str:
+def _untouchable(module: torch.nn.Module, name: str, layer: Weighty, parameters: FactorizeParameters) -> str:
     """Why a layer cannot be replaced, "" when it can."""
-    holder, _ = parent_of(module, name)
-    if isinstance(holder, _READERS):
-        return f"torch's {type(holder).__name__} reads its weight itself"
     users = [other for other, each in module.named_modules() if getattr(each, "weight", None) is layer.weight]
     if len(users) > 1:
         return f"its weight also serves {', '.join(other for other in users if other != name) or 'another layer'}"
+    holder, _ = parent_of(module, name)
+    if isinstance(holder, _READERS):
+        return f"{type(holder).__name__} reads its weight itself"
+    if parameters.method != "svd" and not layer.weight.any():
+        return "all its weights are zero"
     if isinstance(layer, torch.nn.Embedding) and layer.max_norm is not None:
         return "its rows are kept at a largest norm"
     if isinstance(layer, CONVOLUTIONS) and layer.groups > 1:
@@ -105,6 +106,6 @@ def _untouchable(module: torch.nn.Module, name: str, layer: Weighty) -> str:
 
 
 def _inside(module: torch.nn.Module, done: Sequence[Layer]) -> list[str]:
-    """Names of the weights that were asked about, and of those that stand in their places."""
-    stems = [layer.name.removesuffix("weight") for layer in done]
-    return [name for name, _ in module.named_parameters() if name.startswith(tuple(stems))]
+    """Names of the weights that were looked at, and of those that stand in their place."""
+    stems = tuple(f"{layer.name.removesuffix('.weight')}." for layer in done)
+    return [name for name, _ in module.named_parameters() if name.startswith(stems)]

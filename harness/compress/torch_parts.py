@@ -1,87 +1,64 @@
-"""What stands in the place of one layer, and how small it is to be. Imports torch."""
+"""What a layer is replaced by: layers in order, planned first and filled when they are worth it. Imports torch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from harness.compress import facts
-from harness.compress.factorize_parameters import FactorizeParameters
-from harness.errors import MissingDependencyError, ModelError
+from harness.compress.edits import part_of
 
+Spec = Mapping[str, Any]
 State = Mapping[str, torch.Tensor]
+Solved = tuple[tuple[State, ...], float | None]
+"""The weights of the parts in order, and how well their product stands for the original (signal-to-noise ratio in decibels)."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Layers in order: what each is (type and arguments), its weights, and how well their product stands for the original."""
+    """Layers in order.
 
-    specs: tuple[Mapping[str, Any], ...]
-    states: tuple[State, ...]
+    specs:   what each is: type and arguments
+    rank:    the largest of its ranks
+    told:    the ranks in words
+    solve:   decomposes the weight; it may take long, so that whoever only wants to know the size need not call it
+    work:    what the parts compute per row, in words; "" where it goes with the numbers
+    """
+
+    specs: tuple[Spec, ...]
     rank: int
     told: str
-    sqnr_db: float | None
+    solve: Callable[[], Solved]
+    work: str = ""
 
     @property
     def numbers(self) -> int:
-        """How many numbers the weights are, biases apart."""
-        return sum(value.numel() for state in self.states for name, value in state.items() if name != "bias")
+        """How many there are in all parts, biases not counted."""
+        with torch.device("meta"):
+            made = [part_of(spec) for spec in self.specs]
+        return sum(value.numel() for part in made for name, value in part.named_parameters() if name != "bias")
 
 
-def part(kind: str, **arguments: Any) -> Mapping[str, Any]:
-    """One layer in plain values, as `edits` makes it."""
+def part(kind: str, **arguments: Any) -> Spec:
+    """One layer, as the edit `replace` says it."""
     return {"type": kind, "kwargs": arguments}
 
 
-def chosen_rank(name: str, values: NDArray[np.floating], parameters: FactorizeParameters) -> int:
-    """The rank that `rank`, `ratio` or `energy` means for these singular values, largest first."""
-    if parameters.energy is None:
-        return rank_by_number(name, len(values), parameters)
-    squares = np.cumsum(values**2)
-    return int(np.searchsorted(squares, parameters.energy * squares[-1] * (1 - 1e-12)) + 1) if squares[-1] > 0 else 1
+def bias_of(layer: torch.nn.Module) -> State:
+    """The bias as the last part has it; nothing where there is none."""
+    bias = getattr(layer, "bias", None)
+    return {"bias": bias.detach()} if isinstance(bias, torch.Tensor) else {}
 
 
-def rank_by_number(name: str, largest: int, parameters: FactorizeParameters) -> int:
-    """The rank that `rank` or `ratio` means where none is above `largest`; `ModelError` where a layer named in `only` cannot have it."""
-    if parameters.ratio is not None:
-        return max(1, round(parameters.ratio * largest))
-    assert parameters.rank is not None
-    if parameters.rank > largest and parameters.only is not None:
-        raise ModelError(f"factorize: rank {parameters.rank} is more than layer {name!r} can have; its largest is {largest}")
-    return min(parameters.rank, largest)
-
-
-def told(rank: int, parameters: FactorizeParameters) -> str:
-    """The rank in words.
-
-    >>> told(12, FactorizeParameters(rank=16))
-    '12 (its largest)'
-    """
-    return f"{rank} (its largest)" if parameters.rank is not None and rank < parameters.rank else str(rank)
-
-
-def tensor(array: Any, dtype: torch.dtype) -> torch.Tensor:
-    """A tensor of its own of an array."""
+def as_tensor(array: Any, dtype: torch.dtype) -> torch.Tensor:
+    """An array of a decomposition in the type of the weights."""
     return torch.from_numpy(np.ascontiguousarray(array)).to(dtype)
 
 
-def signal_to_noise(weight: Any, made: Any) -> float | None:
-    """In decibels; both are arrays or tensors of one shape."""
-    return facts.signal_to_noise_db(np.asarray(weight), np.asarray(made))
-
-
-def tensorly() -> Any:
-    """The library, computing with numpy."""
-    try:
-        import tensorly as library  # noqa: PLC0415  # only tucker and cp need it
-        import tensorly.decomposition  # noqa: PLC0415
-        import tensorly.tenalg  # noqa: PLC0415
-    except ImportError as error:
-        raise MissingDependencyError("tensorly", "torch", "factorizing by tucker or cp") from error
-    library.set_backend("numpy")
-    return library
+def sqnr_db(weight: torch.Tensor, made: Any) -> float | None:
+    """Signal-to-noise ratio of what the parts multiply out to."""
+    return facts.signal_to_noise_db(weight.numpy(), np.ascontiguousarray(made))

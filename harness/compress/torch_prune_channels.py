@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from harness.compress.edits import dependencies
 from harness.compress.network import Network
 from harness.compress.prune_parameters import PruneStage
+from harness.compress.torch_dependencies import dependencies, in_one_piece, tensor_layers, torch_pruning, untouched
 from harness.compress.torch_layers import MATRICES, layers
 from harness.compress.torch_prune_weights import gradients
 from harness.errors import ModelError
@@ -22,8 +22,7 @@ _ROOTS = (_CONVOLUTION, torch.nn.Linear, torch.nn.LSTM)
 
 def prune_channels(network: Network, stage: PruneStage, context: StepContext) -> StepReport:
     """Every group of channels that hangs together loses the same share; groups that reach the answer are left alone."""
-    import torch_pruning  # noqa: PLC0415  # `dependencies` says what to install where it is missing
-
+    library = torch_pruning()
     example: Any = network.positional(network.example)
     before = {name: tuple(value.shape) for name, value in network.module.named_parameters()}
     answer = network.answer(network.example).shape
@@ -31,22 +30,25 @@ def prune_channels(network: Network, stage: PruneStage, context: StepContext) ->
     graph = dependencies(network.module, example)
     final = answering(network.module, graph)
     ignored = [layer for name, layer in layers(network.module, MATRICES, ()).items() if name not in chosen or layer in final]
+    ignored += tensor_layers(network.module)
     groups = _groups(network.module, graph, ignored)
     now = {name: graph.get_out_channels(root) for name, (root, _) in groups.items()}
     original = network.begun(now, stage.stage, stage.stages)
     if stage.by == "gradient":
         gradients(network, stage, context)
-    pruner = torch_pruning.pruner.BasePruner(
-        network.module,
-        dict(example) if isinstance(example, dict) else example,
-        importance=_importance(torch_pruning, stage),
-        pruning_ratio=_ratio_of_all(groups, now, original, stage),
-        pruning_ratio_dict=_ratios(groups, now, original, stage) if stage.scope == "layer" else None,
-        global_pruning=stage.scope == "global",
-        in_channel_groups={},
-        out_channel_groups={},
-        ignored_layers=ignored,
-    )
+    with in_one_piece(network.module):
+        pruner = library.pruner.BasePruner(
+            network.module,
+            dict(example) if isinstance(example, dict) else example,
+            importance=_importance(library, stage),
+            pruning_ratio=_ratio_of_all(groups, now, original, stage),
+            pruning_ratio_dict=_ratios(groups, now, original, stage) if stage.scope == "layer" else None,
+            global_pruning=stage.scope == "global",
+            in_channel_groups={},
+            out_channel_groups={},
+            ignored_layers=ignored,
+            customized_pruners=untouched(library),
+        )
     pruner.step()
     history = [[name, bool(out), [int(index) for index in indices]] for name, out, indices in pruner.pruning_history()]
     notes: tuple[str, ...] = ()

@@ -123,3 +123,14 @@ def signal_to_noise(original: NDArray[Any], made: NDArray[Any]) -> float:
 
 def done(report: StepReport) -> Mapping[str, str]:
     return {layer.name: layer.done for layer in report.layers if layer.done}
+
+
+def factorized(net: Net, folder: Path, **given: Any) -> tuple[Any, StepReport]:
+    """A network of its own, factorized as a suite would say it."""
+    from harness.compress.factorize import Factorize
+    from harness.compress.factorize_parameters import FactorizeParameters
+
+    network = net.network()
+    report = Factorize().transform(network, FactorizeParameters.model_validate(given), net.torch_context(folder))
+    network.module.eval()
+    return network, report

@@ -128,6 +128,38 @@ def test_svd_of_attention_and_embeddings(encoder: Network, tmp_path: Path) -> No
     assert found["70%"][1] < found["90%"][1]
 
 
+def test_tucker_of_linear_layers_and_embeddings(encoder: Network, tmp_path: Path) -> None:
+    """384 × 1536 as 16 × 24 × 32 × 48, the vocabulary as 30,522 × 16 × 24: more energy is more numbers and nearer answers."""
+    only = (
+        "embeddings.word_embeddings",
+        "encoder.layer.0.intermediate.dense",
+        "encoder.layer.0.output.dense",
+        "encoder.layer.1.attention.self.value",
+    )
+    found = {}
+    for energy in ("80%", "90%"):
+        network = own(encoder)
+        given = FactorizeParameters.model_validate({"method": "tucker", "energy": energy, "only": only})
+        report = Factorize().transform(network, given, context(tmp_path / energy))
+        assert done(report).keys() == {f"{name}.weight" for name in only}
+        shrunk = sum(round((1 - layer.facts["kept"]) * np.prod(layer.shape)) for layer in report.layers if layer.done)
+        assert parameters(encoder) - parameters(network) == shrunk
+        found[energy] = (parameters(network), cosine(network, encoder))
+        assert_kept_and_exported(network, encoder, tmp_path / energy)
+    assert found["80%"][0] < found["90%"][0] < parameters(encoder)
+    assert found["80%"][1] < found["90%"][1]
+
+
+def test_cp_of_linear_layers_and_embeddings(encoder: Network, tmp_path: Path) -> None:
+    """Twelve terms of an embedding are 12 · (512 + 16 + 24) numbers, those of a linear layer 12 · (16 + 24 + 16 + 24)."""
+    network = own(encoder)
+    only = ("embeddings.position_embeddings", "encoder.layer.1.attention.self.value")
+    report = Factorize().transform(network, FactorizeParameters(method="cp", rank=12, only=only), context(tmp_path))
+    assert parameters(encoder) - parameters(network) == 512 * 384 + 384 * 384 - 12 * (512 + 40 + 80)
+    assert all(layer.facts["sqnr_db"] > 0 for layer in report.layers if layer.done)
+    assert_kept_and_exported(network, encoder, tmp_path)
+
+
 def test_a_quarter_of_the_weights_can_be_zero(encoder: Network, tmp_path: Path) -> None:
     network, _ = pruned(encoder, tmp_path, sparsity="25%", scope="global")
     weights = [layer.weight for layer in network.module.modules() if isinstance(layer, torch.nn.Linear)]

@@ -144,8 +144,12 @@ TECHNIQUES: Mapping[str, tuple[str, Claim]] = {
     "channels": (f"prune: {{unit: channel, sparsity: 40%, finetune: {LESSONS}}}", lambda made: made.numbers < 0.5 and made.zeros() < 0.01),
     "student": (f"distill: {{student: {{width: 50%}}, train: {LESSONS}}}", lambda made: made.numbers < 0.35),
     "svd": ("factorize: {method: svd, rank: 3}", lambda made: made.facts("rank") == {3.0} and made.numbers < 1),
-    "tucker": (f"factorize: {{method: tucker, ratio: 50%, finetune: {LESSONS}}}", lambda made: made.numbers < 0.6),
-    "cp": (f"factorize: {{method: cp, rank: 24, finetune: {LESSONS}}}", lambda made: 24.0 in made.facts("rank") and made.numbers < 0.4),
+    "tucker": (f"factorize: {{method: tucker, linear: svd, ratio: 50%, finetune: {LESSONS}}}", lambda made: made.numbers < 0.6),
+    "tucker-tensors": (f"factorize: {{method: tucker, ratio: 80%, finetune: {LESSONS}}}", lambda made: made.numbers < 0.9),
+    "cp": (
+        f"factorize: {{method: cp, linear: svd, rank: 24, finetune: {LESSONS}}}",
+        lambda made: 24.0 in made.facts("rank") and made.numbers < 0.4,
+    ),
     "shared": ("share: {bits: 4}", lambda made: _values(made, 16) and made.bytes < 0.16),
     "mixed": (
         f"mixed: {{quantize: {{mode: static, weights: u8, {ROWS}}}, validate: held_out, max_drop: 1pp}}",

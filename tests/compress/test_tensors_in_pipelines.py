@@ -21,6 +21,7 @@ from tests.compress.build import export
 from tests.compress.conftest import SUITES, Net, done, factorized, signal_to_noise
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["tucker", "cp"])
 def test_training_afterwards_recovers(languages: Net, tmp_path: Path, method: str) -> None:
     """A head that answers at random is trained back, through all of its factors."""

@@ -29,6 +29,12 @@ class PruneParameters(GradualParameters):
     scope: Literal["global", "layer"] = Field(
         default="layer", description="Whether the share holds for each layer or only for all together."
     )
+    multiple: int = Field(
+        default=1,
+        ge=1,
+        description="For unit: channel, as many channels stay as make a multiple of this: runtimes compute in blocks of 8 or 16 channels, "
+        "and slower in what is none.",
+    )
     gradients: CalibrateParameters | None = Field(default=None, description="Rows whose loss gives the gradients, for by: gradient.")
     blocks: str | None = Field(default=None, description="Path of the list of blocks, for unit: block; the longest list by default.")
     keep: tuple[int, ...] | None = Field(
@@ -60,6 +66,8 @@ class PruneParameters(GradualParameters):
             raise ValueError(f"by: gradient has no effect with unit: {self.unit}; leave by and gradients out")
         if self.unit in ("head", "block") and self.scope == "global":
             raise ValueError(f"scope: global has no effect with unit: {self.unit}; leave scope out")
+        if "multiple" in self.model_fields_set and (self.unit != "channel" or self.scope == "global"):
+            raise ValueError("multiple belongs to unit: channel with scope: layer; leave it out")
         if isinstance(self.sparsity, RampParameters) and "steps" in self.model_fields_set:
             raise ValueError("steps stands in sparsity: {from, to, steps} already; write it once")
         if (self.by == "gradient") != (self.gradients is not None):
@@ -87,10 +95,11 @@ class PruneStage(PruneParameters):
     def left(self, original: int) -> int:
         """How many stay of those that were there before the first stage.
 
-        >>> PruneStage.model_construct(share=0.8).left(32)
-        6
+        >>> PruneStage.model_construct(share=0.8).left(32), PruneStage.model_construct(share=0.8, multiple=8).left(32)
+        (6, 8)
         """
-        return max(1, original - round(self.share * original))
+        kept = max(1, original - round(self.share * original))
+        return min(original, -(-kept // self.multiple) * self.multiple)
 
     def nothing(self, why: str, *, changed_before: bool) -> str:
         """The note of a stage that takes nothing; `ModelError` when that was the last one and none before it took anything."""

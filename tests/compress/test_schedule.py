@@ -70,6 +70,8 @@ def test_a_share_in_steps_begins_at_nothing() -> None:
         ({"sparsity": 0.5, "keep": [0]}, "give either sparsity or keep"),
         ({"sparsity": 0.5, "blocks": "layers"}, "keep and blocks belong to unit: block"),
         ({"sparsity": {"from": 0.1, "to": 0.5, "steps": 2}, "steps": 3}, "write it once"),
+        ({"unit": "head", "sparsity": 0.5, "multiple": 8}, "multiple belongs to unit: channel with scope: layer"),
+        ({"unit": "channel", "scope": "global", "sparsity": 0.5, "multiple": 8}, "multiple belongs to unit: channel with scope: layer"),
         ({"unit": "block", "sparsity": 0.5, "exclude": ["head"]}, "exclude has no effect with unit: block"),
         (
             {"unit": "block", "sparsity": 0.5, "by": "gradient", "gradients": {"data": "train"}},

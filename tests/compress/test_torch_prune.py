@@ -137,6 +137,16 @@ def test_excluded_layers_keep_their_channels(digits: Net, tmp_path: Path) -> Non
         pruned(digits, tmp_path / "b", sparsity=0.5, unit="channel", exclude=["33"])
 
 
+def test_as_many_channels_stay_as_make_a_multiple(digits: Net, tmp_path: Path) -> None:
+    """Of 32, 64 and 64 channels 60 % go: 13, 26 and 26 would stay. In a schedule the multiple holds after every stage."""
+    for given in ({"sparsity": 0.6}, {"sparsity": {"from": 0.2, "to": 0.6, "steps": 3}}):
+        network, _ = pruned(digits, tmp_path, **given, unit="channel", multiple=8)
+        widths = [layer.out_channels for layer in network.module.modules() if isinstance(layer, torch.nn.Conv2d)]
+        assert widths == [16, 32, 32]
+    odd, _ = pruned(digits, tmp_path, sparsity=0.6, unit="channel")
+    assert [layer.out_channels for layer in odd.module.modules() if isinstance(layer, torch.nn.Conv2d)] == [13, 26, 26]
+
+
 @pytest.mark.parametrize("unit", ["weight", "channel"])
 def test_it_is_kept_and_comes_back_the_same(net: Net, tmp_path: Path, unit: str) -> None:
     network, _ = pruned(net, tmp_path / "s", sparsity=0.5, unit=unit)

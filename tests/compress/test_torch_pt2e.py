@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +94,25 @@ def test_training_with_the_rounding_moves_the_weights(survey: Net, tmp_path: Pat
         (layer,) = [layer for layer in report.layers if layer.name == name]
         assert layer.done
         assert ("sqnr_db" in layer.facts) != moves, "what training moved is no longer comparable"
+
+
+def test_training_with_the_rounding_wins_back_what_ranges_alone_lose(digits: Net, tmp_path: Path) -> None:
+    """One channel 300 times as large as it was leaves 8 bits few steps for its neighbours; what follows divides it again."""
+    module = copy.deepcopy(digits.module)
+    with torch.no_grad():
+        for each in (module[4].weight, module[4].bias):
+            each[3] *= 300
+        module[7].weight[:, 3] /= 300
+    uneven = replace(digits, module=module)
+    whole = digits.torch_accuracy(module)
+    assert whole == pytest.approx(digits.torch_accuracy(digits.module), abs=2e-3), "in floats nothing has changed"
+    ranges, _ = quantized(uneven, tmp_path / "ranges", PT2E)
+    trained, _ = quantized(
+        uneven, tmp_path / "trained", {"mode": "qat", "finetune": {"data": "train", "epochs": 10, "learning_rate": 1e-3}}
+    )
+    lost = whole - accuracy(digits, ranges)
+    assert lost > 0.02
+    assert accuracy(digits, trained) > whole - lost / 2
 
 
 class Twins(torch.nn.Module):

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# Benchmarks have the machine to themselves: pytest-benchmark measures nothing in parallel processes.
+# Slow tests of one file share what is trained for them. Benchmarks have the machine to themselves: pytest-benchmark measures nothing in parallel processes.
 .PHONY: suites test test-slow bench check format clean
 
 suites: .venv/ready
@@ -12,7 +12,7 @@ test: .venv/ready
 	$(BIN)/pytest -n 2 -m "not slow"
 
 test-slow: .venv/ready
-	$(BIN)/pytest -n 2 -m slow --ignore=tests/benchmarks
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow --ignore=tests/benchmarks
 
 bench: .venv/ready
 	$(BIN)/pytest -m slow tests/benchmarks

@@ -1,12 +1,13 @@
 """Quantiles and tails of the normal, t, beta and binomial distributions, for scalars and arrays.
 
-scipy.special is loaded on the first call: it takes longer to import than everything else here, and commands that print
-help or collect tests never need it.
+scipy.special is loaded on the first call that needs it: it takes longer to import than everything else here, and commands
+that print help, collect tests or judge by normal intervals alone never do.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from statistics import NormalDist
 from types import ModuleType
 from typing import Any
 
@@ -29,7 +30,7 @@ def normal_cdf(z: Number) -> Any:
 
 def normal_quantile(p: Number) -> Any:
     """z with P(Z ≤ z) = p; infinite at 0 and 1."""
-    return _special().ndtri(p)
+    return NormalDist().inv_cdf(p) if isinstance(p, float) and 0 < p < 1 else _special().ndtri(p)
 
 
 def two_sided_z(level: float) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -13,7 +12,6 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from filelock import FileLock
 
 from tests.adversity.door import pytest_run
 from tests.compress import decoding
@@ -205,20 +203,12 @@ def made(folder: Path, candidate: str) -> tuple[Path, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project after one run of `pytest suites`, which workers that test side by side share."""
-    shared = tmp_path_factory.getbasetemp().parent if os.environ.get("PYTEST_XDIST_WORKER") else tmp_path_factory.getbasetemp()
-    folder = shared / "every"
-    with FileLock(shared / "every.lock"):
-        if not folder.exists():
-            _gated(folder)
-    return folder
-
-
-def _gated(folder: Path) -> None:
+    """The project after one run of `pytest suites`."""
     steps = "\n".join(f"  {name}: {{compress: [{{{step}}}]}}" for name, (step, _) in TECHNIQUES.items())
-    project(folder, DIGITS.replace("CANDIDATES", steps), "digits", halves=HALVES)
+    folder = project(tmp_path_factory.mktemp("every"), DIGITS.replace("CANDIDATES", steps), "digits", halves=HALVES)
     run = pytest_run(folder, "suites", limit=800)
     assert run.status in (0, 1), run.text
+    return folder
 
 
 @pytest.mark.parametrize("name", TECHNIQUES)

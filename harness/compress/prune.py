@@ -15,7 +15,7 @@ class Prune(OneStage):
     """Weights of a torch network or an ONNX graph; channels, heads and blocks of a torch network."""
 
     works_on = "torch; weights and 2:4 also ONNX"
-    needs = "the weights; rows with answers for by: gradient and finetune"
+    needs = "the weights; rows for blocks; rows with answers for by: gradient and finetune"
 
     def forms(self, parameters: PruneParameters) -> tuple[Form, ...]:
         """See `Technique.forms`."""
@@ -24,8 +24,9 @@ class Prune(OneStage):
 
     def data(self, parameters: PruneParameters) -> tuple[Rows, ...]:
         """See `Technique.data`."""
-        read = parameters.gradients
-        return (*parameters.rows, *((Rows(read.data, "train", read.rows),) if read else ()))
+        gradients, seen = parameters.gradients, parameters.calibrate
+        read = (Rows(gradients.data, "train", gradients.rows),) if gradients else ()
+        return (*parameters.rows, *read, *((Rows(seen.data, "calibrate", seen.rows),) if seen else ()))
 
     def stages(self, parameters: PruneParameters) -> tuple[PruneStage, ...]:
         """See `Technique.stages`."""

@@ -36,6 +36,9 @@ class PruneParameters(GradualParameters):
         "and slower in what is none.",
     )
     gradients: CalibrateParameters | None = Field(default=None, description="Rows whose loss gives the gradients, for by: gradient.")
+    calibrate: CalibrateParameters | None = Field(
+        default=None, description="Rows on which the influence of blocks is seen, for unit: block with sparsity."
+    )
     blocks: str | None = Field(default=None, description="Path of the list of blocks, for unit: block; the longest list by default.")
     keep: tuple[int, ...] | None = Field(
         default=None, description="Numbers of the blocks that stay, for unit: block, in place of sparsity."
@@ -60,6 +63,8 @@ class PruneParameters(GradualParameters):
             )
         if (self.keep is not None or self.blocks is not None) and self.unit != "block":
             raise ValueError("keep and blocks belong to unit: block")
+        if (self.calibrate is not None) != (self.unit == "block" and self.sparsity is not None):
+            raise ValueError("unit: block with sparsity, and nothing else, looks at rows: calibrate: {data: …, rows: …}")
         if self.unit == "block" and self.exclude:
             raise ValueError("exclude has no effect with unit: block; say by keep: which blocks stay")
         if self.unit in ("head", "block") and self.by == "gradient":

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from harness.compress.distill_parameters import DistillParameters, StudentParameters
+from harness.compress.distill_parameters import DistillParameters
 from harness.compress.network import Network
 from harness.compress.prune_parameters import PruneStage
 from harness.compress.torch_losses import answer_loss, log_probabilities
@@ -20,6 +20,9 @@ from harness.core.models import OutputSpec, OutputType, Task
 from harness.errors import ModelError
 from harness.ports.compress import Batch, Layer, StepContext, StepReport
 
+_SEEN = 256
+"""Training rows on which the influence of blocks is seen."""
+
 
 def distill(network: Network, parameters: DistillParameters, context: StepContext) -> StepReport:
     """Put the taught student in the network's place; `ModelError` when its answers have another shape, or it is no smaller."""
@@ -28,7 +31,7 @@ def distill(network: Network, parameters: DistillParameters, context: StepContex
     teacher = Network(copy.deepcopy(network.module).eval(), network.source, network.rows, network.root)
     before = {name: tuple(value.shape) for name, value in network.module.named_parameters()}
     torch.manual_seed(context.seed)
-    _make_student(network, parameters.student, context)
+    _make_student(network, parameters, context)
     _refuse_other_answers(teacher, network)
     after = {name: tuple(value.shape) for name, value in network.module.named_parameters()}
     _refuse_no_smaller(before, after)
@@ -39,11 +42,13 @@ def distill(network: Network, parameters: DistillParameters, context: StepContex
     return StepReport(layers, (note,), table)
 
 
-def _make_student(network: Network, student: StudentParameters, context: StepContext) -> None:
+def _make_student(network: Network, parameters: DistillParameters, context: StepContext) -> None:
+    student = parameters.student
     if student.factory is not None:
         network.edit({"edit": "factory", "reference": student.factory, "kwargs": student.kwargs})
     elif student.blocks is not None:
-        prune_blocks(network, PruneStage.model_construct(unit="block", share=1 - student.blocks))
+        stage = PruneStage.model_construct(unit="block", share=1 - student.blocks)
+        prune_blocks(network, stage, context.feed(parameters.train.data, _SEEN))
     elif student.width is not None:
         prune_channels(network, PruneStage.model_construct(unit="channel", share=1 - student.width), context)
 

@@ -36,4 +36,5 @@ def _pruned(network: Network, stage: PruneStage, context: StepContext) -> StepRe
         case "head":
             return prune_heads(network, stage)
         case "block":
-            return prune_blocks(network, stage)
+            seen = stage.calibrate
+            return prune_blocks(network, stage, context.feed(seen.data, seen.rows) if seen else ())

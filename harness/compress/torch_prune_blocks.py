@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,13 +12,13 @@ from harness.compress.network import Network
 from harness.compress.prune_parameters import PruneStage
 from harness.compress.torch_layers import unknown_layer
 from harness.errors import ModelError
-from harness.ports.compress import Layer, StepReport
+from harness.ports.compress import Batch, Layer, StepReport
 
 _LISTS = (torch.nn.ModuleList, torch.nn.Sequential)
 
 
-def prune_blocks(network: Network, stage: PruneStage) -> StepReport:
-    """Keep the blocks that are named, or those of most influence."""
+def prune_blocks(network: Network, stage: PruneStage, batches: Iterable[Batch]) -> StepReport:
+    """Keep the blocks that are named, or those of most influence on the rows of `batches`."""
     path = stage.blocks or longest_list(network.module)
     original = network.begun({path: len(list_at(network.module, path))}, stage.stage, stage.stages)
     # The longest list of the first stage may be none of the longest now.
@@ -32,7 +32,7 @@ def prune_blocks(network: Network, stage: PruneStage) -> StepReport:
             raise ModelError(f"prune blocks: keep names {list(stage.keep)}, and {path!r} has the blocks 0 to {len(blocks) - 1}")
     else:
         left = stage.left(original[path])
-        found = influence(network, path)
+        found = influence(network, path, batches)
         kept = sorted(sorted(range(len(blocks)), key=lambda block: (-found[block], block))[:left])
         table = tuple({"block": block, "influence": round(value, 6), "kept": block in kept} for block, value in enumerate(found))
     if len(kept) == len(blocks):
@@ -86,12 +86,15 @@ def list_at(module: torch.nn.Module, path: str) -> torch.nn.ModuleList | torch.n
     return blocks
 
 
-def influence(network: Network, path: str) -> list[float]:
-    """Per block 1 − the mean cosine between what goes in and what comes out, on real rows (Men et al. 2024, arXiv:2403.03853)."""
+def influence(network: Network, path: str, batches: Iterable[Batch]) -> list[float]:
+    """Per block 1 − the mean cosine between what goes in and what comes out (Men et al. 2024, arXiv:2403.03853)."""
     blocks = list_at(network.module, path)
+    rows = list(batches)
+    if not rows:
+        raise ModelError("prune blocks: the data set to look at gave no rows; it needs some, for instance 256")
     seen: list[list[tuple[float, int]]] = [[] for _ in blocks]
     with _watched(blocks, seen):
-        for batch in network.rows:
+        for batch in rows:
             network.answers(batch)
     return [1 - sum(total for total, _ in entries) / max(1, sum(count for _, count in entries)) for entries in seen]
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from harness.compress.torch_distill import soft_loss
 from harness.core.models import OutputSpec, OutputType, Task
 from harness.errors import ModelError
 from harness.ports.compress import StepReport
+from tests.compress.build import context
 from tests.compress.conftest import Net
+from tests.compress.test_torch_prune import stack
 
 LOGITS = OutputSpec(OutputType.LOGITS, Task.MULTICLASS)
 
@@ -51,6 +54,27 @@ def test_numbers_are_taught_by_their_squares() -> None:
     mine, theirs = torch.randn(2, 10, 1, generator=torch.Generator().manual_seed(0))
     spec = OutputSpec(OutputType.VALUES, Task.REGRESSION)
     assert float(soft_loss(mine, theirs, spec, 2.0)) == pytest.approx(float(functional.mse_loss(mine, theirs)))
+
+
+def test_a_student_of_half_the_blocks_has_those_that_do_most_on_the_training_rows(tmp_path: Path) -> None:
+    network = stack(OutputSpec(OutputType.LOGITS, Task.MULTICLASS))
+    inputs = torch.from_numpy(network.rows[0]["x"])
+    teacher = network.module(inputs).detach()
+    asked: list[str] = []
+
+    def feed(data: str, rows: int | None) -> Iterator[Any]:
+        asked.append(data)
+        return iter(network.rows)
+
+    lessons = lambda data, rows: iter([(network.rows[0], teacher.argmax(1).numpy())])  # noqa: E731
+    given = context(tmp_path, feed, lessons=lessons)
+    parameters = DistillParameters.model_validate(
+        {"student": {"blocks": "50%"}, "train": {"data": "train", "epochs": 1, "learning_rate": 1e-6}}
+    )
+    Distill().transform(network, parameters, given)
+    assert asked == ["train"]
+    assert len(network.module.blocks) == 2
+    torch.testing.assert_close(network.module(inputs).detach(), teacher, atol=0.2, rtol=0.1)  # the others did next to nothing
 
 
 @pytest.mark.parametrize("student", [{"width": "50%"}, {"factory": "tests.compress.students:narrow"}])

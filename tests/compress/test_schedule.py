@@ -22,6 +22,9 @@ GRADUAL = {
 }
 
 
+BLOCKS = {"unit": "block", "sparsity": 0.5, "calibrate": {"data": "train"}}
+
+
 def test_a_ramp_by_hand() -> None:
     """0.8 − 0.7 (1 − t)³ at t = 0, 1/4, 1/2, 3/4, 1."""
     values = RampParameters.model_validate({"from": 0.1, "to": "80%", "steps": 5}).values()
@@ -72,13 +75,18 @@ def test_a_share_in_steps_begins_at_nothing() -> None:
         ({"sparsity": {"from": 0.1, "to": 0.5, "steps": 2}, "steps": 3}, "write it once"),
         ({"unit": "head", "sparsity": 0.5, "multiple": 8}, "multiple belongs to unit: channel with scope: layer"),
         ({"unit": "channel", "scope": "global", "sparsity": 0.5, "multiple": 8}, "multiple belongs to unit: channel with scope: layer"),
-        ({"unit": "block", "sparsity": 0.5, "exclude": ["head"]}, "exclude has no effect with unit: block"),
+        ({"unit": "block", "sparsity": 0.5}, "unit: block with sparsity, and nothing else, looks at rows: calibrate"),
         (
-            {"unit": "block", "sparsity": 0.5, "by": "gradient", "gradients": {"data": "train"}},
+            {"unit": "channel", "sparsity": 0.5, "calibrate": {"data": "train"}},
+            "unit: block with sparsity, and nothing else, looks at rows",
+        ),
+        ({**BLOCKS, "exclude": ["head"]}, "exclude has no effect with unit: block"),
+        (
+            {**BLOCKS, "by": "gradient", "gradients": {"data": "train"}},
             "by: gradient has no effect with unit: block",
         ),
         ({"unit": "head", "sparsity": 0.5, "by": "gradient", "gradients": {"data": "train"}}, "by: gradient has no effect with unit: head"),
-        ({"unit": "block", "sparsity": 0.5, "scope": "global"}, "scope: global has no effect with unit: block"),
+        ({**BLOCKS, "scope": "global"}, "scope: global has no effect with unit: block"),
         ({"unit": "head", "sparsity": 0.5, "scope": "global"}, "scope: global has no effect with unit: head"),
         ({"sparsity": 0.5, "by": "gradient"}, "belong together"),
     ],

@@ -13,7 +13,7 @@ from harness.compress.network import Network
 from harness.compress.prune import Prune
 from harness.compress.prune_parameters import PruneParameters
 from harness.compress.torch_prune_weights import two_of_four
-from harness.core.models import InputSpec, ModelSpec
+from harness.core.models import InputSpec, ModelSpec, OutputSpec
 from harness.errors import ModelError
 from harness.ports.compress import StepReport
 from tests.compress.build import export
@@ -194,16 +194,31 @@ class Stack(torch.nn.Module):
         return self.head(x)
 
 
-def stack() -> Network:
+def stack(output: OutputSpec | None = None) -> Network:
     rows = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
-    return Network(Stack(), ModelSpec("original", "torch", None, inputs=(InputSpec("x", ("x",)),)), [{"x": rows}], Path("."))
+    spec = ModelSpec("original", "torch", None, inputs=(InputSpec("x", ("x",)),), output=output)
+    return Network(Stack(), spec, [{"x": rows}], Path("."))
+
+
+def rows_for(unit: str) -> dict[str, Any]:
+    """Blocks are chosen by what they do on rows."""
+    return {"calibrate": {"data": "train"}} if unit == "block" else {}
+
+
+HALF_OF_THE_BLOCKS = {"unit": "block", "sparsity": 0.5, **rows_for("block")}
+
+
+def test_blocks_are_not_chosen_by_no_rows(digits: Net, tmp_path: Path) -> None:
+    (stage,) = Prune().stages(PruneParameters.model_validate(HALF_OF_THE_BLOCKS))
+    with pytest.raises(ModelError, match="the data set to look at gave no rows"):
+        Prune().transform(stack(), stage, digits.torch_context(tmp_path, feed=lambda data, rows: iter(())))
 
 
 def test_blocks_that_change_least_go(digits: Net, tmp_path: Path) -> None:
     network = stack()
     expected = torch.nn.Sequential(network.module.blocks[0], network.module.blocks[2], network.module.head)
-    (stage,) = Prune().stages(PruneParameters(unit="block", sparsity=0.5))
-    report = Prune().transform(network, stage, digits.torch_context(tmp_path))
+    (stage,) = Prune().stages(PruneParameters.model_validate(HALF_OF_THE_BLOCKS))
+    report = Prune().transform(network, stage, digits.torch_context(tmp_path, feed=lambda data, rows: iter(network.rows)))
     assert [row["kept"] for row in report.table] == [True, False, True, False]
     x = torch.from_numpy(network.rows[0]["x"])
     torch.testing.assert_close(network.module(x), expected(x))
@@ -216,14 +231,15 @@ def test_blocks_that_change_least_go(digits: Net, tmp_path: Path) -> None:
         ({"unit": "block", "keep": [0, 4]}, "keep names \\[0, 4\\], and 'blocks' has the blocks 0 to 3"),
         ({"unit": "block", "blocks": "bloks", "keep": [0]}, "no layer called 'bloks'; did you mean 'blocks'"),
         ({"unit": "block", "blocks": "head", "keep": [0]}, "'head' is a Linear, not a list of blocks"),
-        ({"unit": "block", "sparsity": 0.05}, "5% of 4 blocks is less than one block"),
+        ({**HALF_OF_THE_BLOCKS, "sparsity": 0.05}, "5% of 4 blocks is less than one block"),
         ({"unit": "head", "sparsity": 0.5}, "no attention with separate projections"),
     ],
 )
 def test_what_cannot_be_taken_away(digits: Net, tmp_path: Path, given: dict[str, Any], words: str) -> None:
+    network = stack()
     (stage,) = Prune().stages(PruneParameters.model_validate(given))
     with pytest.raises(ModelError, match=words):
-        Prune().transform(stack(), stage, digits.torch_context(tmp_path))
+        Prune().transform(network, stage, digits.torch_context(tmp_path, feed=lambda data, rows: iter(network.rows)))
 
 
 def test_a_weight_that_is_not_finite_is_named(digits: Net, tmp_path: Path) -> None:
@@ -331,8 +347,9 @@ def test_stages_of_blocks_and_heads_count_from_the_original(
     """A stage that takes none says so, and the next one goes on from the same network."""
     make, width = (Twelve, 6) if unit == "block" else (Attentive, 20)
     network, counts = network_of(make(), width), list[int]()
-    for stage in Prune().stages(PruneParameters.model_validate({"unit": unit, "sparsity": schedule})):
-        report = Prune().transform(network, stage, digits.torch_context(tmp_path))
+    rows_seen = network.rows
+    for stage in Prune().stages(PruneParameters.model_validate({**rows_for(unit), "unit": unit, "sparsity": schedule})):
+        report = Prune().transform(network, stage, digits.torch_context(tmp_path, feed=lambda data, rows: iter(rows_seen)))
         count = len(network.module.blocks) if unit == "block" else network.module.attention.num_heads
         same = count == (counts[-1] if counts else {"block": 12, "head": 10}[unit])
         assert any("takes nothing" in note for note in report.notes) == same == (not done(report))
@@ -352,11 +369,13 @@ def test_stages_of_blocks_and_heads_count_from_the_original(
 def test_a_schedule_that_takes_nothing_at_all_is_an_error(digits: Net, tmp_path: Path, unit: str, words: str) -> None:
     network = network_of(Attentive(), 20) if unit == "head" else stack() if unit == "block" else digits.network()
     share = 0.001 if unit == "channel" else 0.02
-    first, last = Prune().stages(PruneParameters.model_validate({"unit": unit, "sparsity": {"from": share / 2, "to": share, "steps": 2}}))
-    report = Prune().transform(network, first, digits.torch_context(tmp_path))
+    schedule = {"from": share / 2, "to": share, "steps": 2}
+    first, last = Prune().stages(PruneParameters.model_validate({**rows_for(unit), "unit": unit, "sparsity": schedule}))
+    given = digits.torch_context(tmp_path, feed=lambda data, rows: iter(network.rows))
+    report = Prune().transform(network, first, given)
     assert [words in note for note in report.notes] == [True]
     with pytest.raises(ModelError, match=words):
-        Prune().transform(network, last, digits.torch_context(tmp_path))
+        Prune().transform(network, last, given)
 
 
 def test_a_stage_that_takes_no_channel_is_a_note(digits: Net, tmp_path: Path) -> None:

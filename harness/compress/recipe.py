@@ -98,7 +98,7 @@ def plan_of(model: ModelSpec, step: Planned, resources: Resources, seed: int) ->
         "data": learned,
         "sources": resources.sources(step.technique.modules(step.parameters)),
         "seed": seed,
-        # Traced, exported and proved on these rows; blocks are chosen by what they do to them.
+        # Traced, exported and proved on these rows.
         "rows": None if step.form == "onnx" else resources.data_hash(resources.verify_on),
     }
 

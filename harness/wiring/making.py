@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from harness.core.models import ModelSpec
 from harness.core.suite import Suite
 from harness.data.opener import DataOpener
 from harness.errors import ModelError
+from harness.metrics.custom import PythonParameters
 from harness.metrics.metric import Metric
 from harness.models.feed import feed
 from harness.models.observer import ModelObserver
@@ -115,9 +117,9 @@ class _Sources:
             lessons=lambda model, data, rows: lessons(model, root, self._dataset(data), rows),
             data_hash=lambda data: self._dataset(data).fingerprint,
             tested=lambda: tuple(sorted(dataset.fingerprint for dataset in self._tested())),
-            sources=lambda references: [sources_hash(references, root), imported_versions(references, root)] if references else None,
+            sources=lambda references: _sources(references, root),
             target=lambda data: self._suite.data[data].target,
-            metric=lambda: json.dumps(_plain(self._reference()), sort_keys=True, default=str),
+            metric=lambda: json.dumps(_identity_of_metric(self._reference(), root), sort_keys=True, default=str),
             overlap=lambda model, data, rows: overlap(model, self._dataset(data), rows, self._tested()),
             score=lambda model, answer, data: score(model, root, self._dataset(data), self._metric(), answer),
             module=lambda model: _torch_module(model, root),
@@ -160,9 +162,16 @@ class _Sources:
         return found
 
 
-def _plain(reference: MetricRef) -> list[object]:
+def _identity_of_metric(reference: MetricRef, root: Path) -> list[object]:
+    """Its name, its parameters and, for the user's own, its source."""
     chosen = reference.parameters.model_dump(mode="json") if isinstance(reference.parameters, Parameters) else {}
-    return [reference.name, chosen]
+    own = (reference.parameters.function,) if isinstance(reference.parameters, PythonParameters) else ()
+    return [reference.name, chosen, _sources(own, root)]
+
+
+def _sources(references: Sequence[str], root: Path) -> list[object] | None:
+    """What decides what functions of the suite's tree do; None for no function."""
+    return [sources_hash(references, root), imported_versions(references, root)] if references else None
 
 
 def _as_program(path: Path, source: ModelSpec, last: object) -> tuple[str, object]:

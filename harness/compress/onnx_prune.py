@@ -72,7 +72,7 @@ def prune(source: Path, target: Path, stage: Stage) -> StepReport:
 
 
 def two_of_four(rows: NDArray[Any]) -> NDArray[np.bool_]:
-    """Of [outputs, inputs]: True where a weight stays, the two largest of every four neighbours; a rest of fewer than four stays.
+    """Of [rows, inputs]: True where a weight stays, the two largest of every four neighbours; a rest of fewer than four stays.
 
     >>> two_of_four(np.array([[4.0, -3.0, 2.0, 1.0, 0.5]])).tolist()
     [[True, True, False, False, True]]
@@ -85,11 +85,6 @@ def two_of_four(rows: NDArray[Any]) -> NDArray[np.bool_]:
     np.put_along_axis(kept, smallest, values=False, axis=2)
     mask[:, :whole] = kept.reshape(len(rows), whole)
     return mask
-
-
-def by_outputs(weight: NDArray[Any], channel: int) -> NDArray[Any]:
-    """A weight as [outputs, everything that is summed for one output]."""
-    return np.moveaxis(weight, channel, 0).reshape(weight.shape[channel], -1)
 
 
 def _smallest(before: Arrays, stage: Stage) -> Arrays:
@@ -116,12 +111,13 @@ def _two_of_four(before: Arrays, weights: Iterable[Weight]) -> Arrays:
         if weight.name not in before:
             continue
         array = before[weight.name]
-        channel, _ = axes(weight.uses[0], array.ndim)
-        rows = by_outputs(array, channel)
+        _, inputs = axes(weight.uses[0], array.ndim)
+        # Of a convolution each place of the kernel has fours of its own, as sparse kernels have it.
+        last = np.moveaxis(array, inputs, -1)
+        rows = last.reshape(-1, last.shape[-1])
         kept = np.where(two_of_four(rows), rows, 0)
-        moved = np.moveaxis(array, channel, 0).shape
-        made[weight.name] = np.ascontiguousarray(np.moveaxis(kept.reshape(moved), 0, channel))
-        _verify(weight.name, by_outputs(made[weight.name], channel))
+        _verify(weight.name, kept)
+        made[weight.name] = np.ascontiguousarray(np.moveaxis(kept.reshape(last.shape), -1, inputs))
     return made
 
 
@@ -140,9 +136,7 @@ def _reason_to_leave(weight: Weight, excluded: frozenset[str], stage: Stage) -> 
     found = {axes(use, len(weight.shape)) for use in weight.uses}
     if len(found) > 1:
         return "used in several ways: four inputs of one would be no four inputs of the other"
-    channel = next(iter(found))[0]
-    inputs = int(np.prod(weight.shape)) // weight.shape[channel]
-    return f"{inputs} weights per output, fewer than four" if inputs < 4 else ""
+    return "fewer than four inputs" if weight.shape[next(iter(found))[1]] < 4 else ""
 
 
 def _layer(layer: Layer, after: Mapping[str, NDArray[Any]], stage: Stage) -> Layer:

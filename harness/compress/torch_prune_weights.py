@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import torch
 from torch.nn.utils import prune as torch_pruning_utils
@@ -16,15 +17,18 @@ from harness.errors import ModelError
 from harness.ports.compress import Layer, StepContext, StepReport
 
 _NO_GAIN = "zeros change neither the size of the file nor the speed by themselves: only packing (gzip) and sparse hardware gain from them"
+_FOUR = 4
 _BATCH = 8
 """Rows per gradient: few, so that what single rows ask for does not cancel out."""
 
 
 def prune_weights(network: Network, stage: PruneStage, context: StepContext) -> StepReport:
     """Zeros in linear and convolutional layers. The share holds for each layer, or for all together."""
-    chosen = layers(network.module, MATRICES, stage.exclude)
+    matrices = layers(network.module, MATRICES, stage.exclude)
+    chosen = {name: layer for name, layer in matrices.items() if stage.unit != "2:4" or layer.get_parameter("weight").shape[1] >= _FOUR}
     if not chosen:
-        raise ModelError("prune: the network has no linear or convolutional layer that is not excluded")
+        what = "of four inputs or more that is not excluded" if matrices else "that is not excluded"
+        raise ModelError(f"prune: the network has no linear or convolutional layer {what}")
     scores = _scores(network, chosen, stage, context)
     before = _zeros(chosen)
     if stage.unit == "2:4":
@@ -47,7 +51,11 @@ def prune_weights(network: Network, stage: PruneStage, context: StepContext) -> 
         why = "prune: every weight that would be set to zero is zero already, so it would change nothing; ask for a larger share"
         notes.append(stage.nothing(why, changed_before=stage.stages > 1))
     done = [_layer(name, layer) for name, layer in chosen.items()]
-    return StepReport((*done, *left_alone(network.module, chosen, "not a linear or convolutional layer, or excluded")), tuple(notes))
+    left = [
+        replace(layer, reason="fewer than four inputs") if layer.name.removesuffix(".weight") in matrices else layer
+        for layer in left_alone(network.module, chosen, "not a linear or convolutional layer, or excluded")
+    ]
+    return StepReport((*done, *left), tuple(notes))
 
 
 def hold(network: Network) -> Callable[[], None]:
@@ -64,14 +72,18 @@ def hold(network: Network) -> Callable[[], None]:
 
 
 def two_of_four(scores: torch.Tensor) -> torch.Tensor:
-    """1 for the two largest scores of every four along the inputs of each output, 0 for the others; a rest of fewer stays."""
-    rows = scores.reshape(len(scores), -1)
-    whole = rows.shape[1] - rows.shape[1] % 4
+    """1 for the two largest of every four scores along the inputs, 0 for the others; a rest of fewer than four stays.
+
+    `scores`: (outputs, inputs, …). Of a convolution each place of the kernel has fours of its own, as sparse kernels have it
+    (Mishra et al. 2021, arXiv:2104.08378).
+    """
+    rows = scores.movedim(1, -1)
+    whole = rows.shape[-1] - rows.shape[-1] % _FOUR
     mask = torch.ones_like(rows)
-    groups = rows[:, :whole].reshape(len(rows), -1, 4)
-    smallest = groups.argsort(dim=2, stable=True)[:, :, :2]
-    mask[:, :whole] = torch.ones_like(groups).scatter(2, smallest, 0.0).reshape(len(rows), whole)
-    return mask.reshape(scores.shape)
+    groups = rows[..., :whole].reshape(*rows.shape[:-1], -1, _FOUR)
+    smallest = groups.argsort(dim=-1, stable=True)[..., :2]
+    mask[..., :whole] = torch.ones_like(groups).scatter(-1, smallest, 0.0).flatten(-2)
+    return mask.movedim(-1, 1)
 
 
 def _scores(network: Network, chosen: Mapping[str, torch.nn.Module], stage: PruneStage, context: StepContext) -> dict[str, torch.Tensor]:

@@ -92,13 +92,10 @@ Claim = Callable[[Made], bool]
 
 
 def _two_of_four(made: Made) -> bool:
-    """At most two of every four weights along the inputs of each output are not zero; a rest of fewer than four may be."""
-    groups = []
-    for tensor in made.after.values():
-        if len(tensor.dims) > 1:
-            rows = onnx.numpy_helper.to_array(tensor).reshape(tensor.dims[0], -1)
-            groups.append(rows[:, : rows.shape[1] - rows.shape[1] % 4].reshape(-1, 4))
-    return bool((np.count_nonzero(np.concatenate(groups), axis=1) <= 2).all())
+    """At most two of every four weights along the inputs are not zero; the first convolution has one input and stays."""
+    weights = [onnx.numpy_helper.to_array(tensor) for tensor in made.after.values() if len(tensor.dims) > 1]
+    fours = [weight[:, first : first + 4] for weight in weights for first in range(0, weight.shape[1] - 3, 4)]
+    return len(weights) == 4 and len(fours) == (32 + 64 + 256) // 4 and all((np.count_nonzero(four, axis=1) <= 2).all() for four in fours)
 
 
 def _values(made: Made, most: int) -> bool:

@@ -75,5 +75,6 @@ def _misplaced(name: str, at: str, before: Sequence[Planned], start: Start) -> s
             f"step {name} needs the torch network, and this model exists as ONNX only; give the original as "
             "torch: {factory: …, weights: …}, or use a technique for ONNX (quantize, cast, share, prune of weights, factorize by svd)"
         )
-    lowered = next(step for step in before if step.form in ("torch to onnx", "onnx"))
-    return f"step {name} needs the torch network, and {lowered.name} before it made an ONNX graph of it; put {name} before {lowered.name}"
+    lowered = next(step for step in before if step.form in ("torch to onnx", "onnx") and not step.implied)
+    does = "works on an ONNX graph" if lowered.form == "onnx" else "made an ONNX graph of it"
+    return f"step {name} needs the torch network, and {lowered.name} before it {does}; put {name} before {lowered.name}"

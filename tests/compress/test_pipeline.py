@@ -40,7 +40,8 @@ def test_a_step_that_takes_both_stays_in_torch_while_it_can() -> None:
 @pytest.mark.parametrize(
     ("start", "steps", "words"),
     [
-        ("torch", [("quantize", STATIC), ("prune", PRUNE)], "step prune needs the torch network, and export before it made an ONNX graph"),
+        ("torch", [("quantize", STATIC), ("prune", PRUNE)], "and quantize before it works on an ONNX graph; put prune before quantize"),
+        ("torch", [("export", {}), ("prune", PRUNE)], "and export before it made an ONNX graph of it; put prune before export"),
         ("onnx", [("prune", PRUNE)], "this model exists as ONNX only; give the original as torch"),
         (
             "torch",

@@ -10,12 +10,13 @@ from harness.core.verdict import Verdict
 
 
 def worst_decided(verdicts: tuple[Verdict, ...]) -> Outcome:
-    """FAIL if any failed, else PASS if any passed, else INCONCLUSIVE."""
+    """FAIL if any failed, else INCONCLUSIVE if any of those blocks, else PASS if any passed, else INCONCLUSIVE."""
     found = {verdict.outcome for verdict in verdicts}
-    for outcome in (Outcome.FAIL, Outcome.PASS):
-        if outcome in found:
-            return outcome
-    return Outcome.INCONCLUSIVE
+    if Outcome.FAIL in found:
+        return Outcome.FAIL
+    if any(verdict.outcome is Outcome.INCONCLUSIVE and verdict.blocks for verdict in verdicts):
+        return Outcome.INCONCLUSIVE
+    return Outcome.PASS if Outcome.PASS in found else Outcome.INCONCLUSIVE
 
 
 def apply(verdicts: tuple[Verdict, ...], expectation: Expectation) -> tuple[Verdict, ...]:
@@ -39,6 +40,8 @@ def apply(verdicts: tuple[Verdict, ...], expectation: Expectation) -> tuple[Verd
 
 
 def _announced(verdict: Verdict, worst: Outcome, reason: str) -> Verdict:
-    if verdict.outcome is worst and worst is not Outcome.PASS:
+    if worst is Outcome.PASS:
+        return verdict
+    if verdict.outcome is worst:
         return replace(verdict, expected=reason, blocks=False)
     return replace(verdict, blocks=False) if verdict.outcome is Outcome.INCONCLUSIVE else verdict

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.core.models import Expectation
@@ -44,3 +46,24 @@ def test_what_could_not_be_measured_is_never_expected(broken: str) -> None:
 def test_an_announced_inconclusive_that_fails_blocks() -> None:
     found = apply(verdicts("FAIL"), Expectation("INCONCLUSIVE", "too few examples"))
     assert found[0].blocks
+
+
+def test_an_announced_pass_lets_nothing_through_that_blocks() -> None:
+    found = apply(verdicts("PASS", "INCONCLUSIVE"), Expectation("PASS", "as good as it was"))
+    assert found[0].blocks
+    assert "expected PASS (as good as it was), and the worst outcome is INCONCLUSIVE" in found[0].reason
+    assert found[1].blocks
+
+
+def test_an_announced_pass_changes_nothing() -> None:
+    given = verdicts("PASS", "PASS")
+    assert apply(given, Expectation("PASS", "as good as it was")) == given
+    unproven = (given[0], replace(verdicts("INCONCLUSIVE")[0], blocks=False))
+    assert apply(unproven, Expectation("PASS", "as good as it was")) == unproven
+
+
+def test_an_announced_inconclusive_beside_passes_holds() -> None:
+    found = apply(verdicts("PASS", "INCONCLUSIVE"), Expectation("INCONCLUSIVE", "too few examples"))
+    assert [v.outcome for v in found] == ["PASS", "INCONCLUSIVE"]
+    assert [v.expected for v in found] == [None, "too few examples"]
+    assert not any(v.blocks for v in found)

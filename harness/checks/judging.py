@@ -20,7 +20,7 @@ from harness.core.numbers import percent, plural, texts
 from harness.core.outcome import Outcome
 from harness.core.segment import Segment, SegmentRule
 from harness.core.units import Change
-from harness.core.verdict import Verdict, WorstExample
+from harness.core.verdict import Verdict, WorstExample, premise
 
 FAMILY_ERROR = 0.05
 """Holm's family-wise error rate within each segmentation."""
@@ -165,7 +165,7 @@ class _Family:
             comparison=comparison(table, group, rules, self.limit, p if suspect else None),
             suspect=suspect,
             critical=critical,
-            needs_more=table.needs_more[group] if outcome is Outcome.INCONCLUSIVE else None,
+            needs_more=table.further(group, rules.level) if outcome is Outcome.INCONCLUSIVE else None,
             worst_examples=self.reader.worst(self.evaluator, self.groups, group) if outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE) else (),
         )
 
@@ -195,7 +195,7 @@ def _whole(evaluator: Evaluator, groups: Groups, table: Table, rules: Rules, rea
         reason=reason,
         blocks=blocks(outcome, rules.on_inconclusive, whole=True, critical=False),
         comparison=comparison(table, 0, rules, rules.limit, None),
-        needs_more=table.needs_more[0] if outcome is Outcome.INCONCLUSIVE else None,
+        needs_more=table.further(0, rules.level) if outcome is Outcome.INCONCLUSIVE else None,
         worst_examples=reader.worst(evaluator, groups, 0) if outcome is not Outcome.PASS else (),
     )
 
@@ -217,17 +217,19 @@ def _by_interval(table: Table, group: int, rules: Rules, limit: Change, *, may_f
         if finding is stats.Finding.BETTER:
             return outcome, f"better than the original: {loss_sentence(table, group, rules, limit)}"
         return outcome, f"proven within {limit}: {loss_sentence(table, group, rules, limit)}"
-    return Outcome.INCONCLUSIVE, f"not enough evidence for {limit}: {loss_sentence(table, group, rules, limit)}; {_what_next(table, group)}"
+    seen, advice = loss_sentence(table, group, rules, limit), _what_next(table, group, rules.level)
+    return Outcome.INCONCLUSIVE, f"not enough evidence for {limit}: {seen}; {advice}"
 
 
-def _what_next(table: Table, group: int) -> str:
+def _what_next(table: Table, group: int, level: float) -> str:
     if -table.delta[group] >= table.margin[group]:
         return "more examples would more likely prove harm"
-    more = table.needs_more[group]
+    more = table.further(group, level)
     if not more:
         return "more examples are needed"
     seen = "spread" if table.gained is None else "flips"
-    return f"needs about {more:,} more examples by the {seen} seen here, if there is truly no drop"
+    supposed = premise(loss_is_clear=table.loss_is_clear(group))
+    return f"needs about {more:,} more examples by the {seen} seen here, {supposed}"
 
 
 def _observed(table: Table, group: int, rules: Rules, limit: Change) -> tuple[Outcome, str]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import NormalDist
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+POWER = 0.8
+"""The chance of a verdict that counts as enough examples."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,26 @@ class Table:
     lost: NDArray[np.int64] | None = None
     notes: tuple[tuple[str, ...], ...] = ()
     effective: Effective | None = None
+
+    def loss_is_clear(self, group: int) -> bool:
+        """Whether the interval excludes «no drop»."""
+        return bool(self.high[group] < 0)
+
+    def further(self, group: int, level: float) -> int | None:
+        """About how many more examples would prove the margin with probability 80 %; None when more are not the way.
+
+        If there is truly no drop, which is `needs_more`; where the interval excludes that, if the drop is the one seen: the
+        lower limit nears it with √n.
+        """
+        if not self.loss_is_clear(group):
+            return self.needs_more[group]
+        room = float(self.margin[group] + self.delta[group])
+        if not 0 < room < np.inf:
+            return None
+        normal, n = NormalDist(), int(self.n[group])
+        half = float(self.delta[group] - self.low[group]) * (1 + normal.inv_cdf(POWER) / normal.inv_cdf((1 + level) / 2))
+        more = n * (half / room) ** 2 - n
+        return max(1, int(np.ceil(more))) if np.isfinite(more) else None
 
 
 class Evaluator(Protocol):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from harness import stats
 from harness.checks.capped import Capped
 from harness.checks.planting import PLANTED, Plant, Units
-from harness.checks.table import Floats, Groups, Table
+from harness.checks.table import POWER, Floats, Groups, Table
 from harness.errors import MeasurementError
 from harness.metrics.metric import Statistic
 
@@ -25,9 +25,6 @@ NO_WORST_ANSWER = (
     "one rare total loss could be of any size, and the metric has no worst answer: declare `cap:`, the largest error that counts, "
     "or the `bounds:` of your own metric, and a PASS becomes possible"
 )
-
-POWER = 0.80
-"""How often a candidate that lost nothing should pass with the examples that are said to be missing."""
 
 RESAMPLES = 2_000
 RESAMPLES_PER_FAMILY_MEMBER = 40

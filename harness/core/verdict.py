@@ -22,6 +22,11 @@ class WorstExample:
     text: str | None = None
 
 
+def premise(*, loss_is_clear: bool) -> str:
+    """Under which drop a number of further examples would prove the margin."""
+    return "if the true drop is the one seen" if loss_is_clear else "if there is truly no drop"
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Outcome, evidence and one sentence of reason for candidate × check × segment (None: the whole).
@@ -47,6 +52,12 @@ class Verdict:
     expected: str | None = None
     worst_examples: tuple[WorstExample, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def premise(self) -> str:
+        """What `needs_more` takes for granted: where the interval excludes «no drop», counting on none would promise too much."""
+        low = None if self.comparison is None else self.comparison.drop.low
+        return premise(loss_is_clear=low is not None and low > 0)
 
     @property
     def item_name(self) -> str:

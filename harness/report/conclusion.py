@@ -168,7 +168,7 @@ def _measured(verdict: Verdict) -> str | None:
         rose = comparison.candidate.value > comparison.original.value
         return f"{'rose' if rose else 'dropped'} {found.drop}{found.unit.suffix}{interval}, margin {comparison.margin_text or found.margin}"
     if verdict.outcome is Outcome.INCONCLUSIVE and found.interval:
-        more = f"; about {verdict.needs_more:,} more examples would settle it" if verdict.needs_more else ""
+        more = f"; about {verdict.needs_more:,} more examples would settle it {verdict.premise}" if verdict.needs_more else ""
         return f"is not settled: drop {found.drop}{found.unit.suffix}{interval}, margin {comparison.margin_text or found.margin}{more}"
     return None
 

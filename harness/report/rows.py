@@ -52,6 +52,7 @@ def _row(verdict: Verdict, words: dict[str, Words]) -> dict[str, Any]:
         "l": None if segment is None else one_line(segment.label, 300),
         "why": one_line(verdict.reason, 600),
         "more": verdict.needs_more,
+        "if": verdict.premise if verdict.needs_more else None,
         "expected": None if verdict.expected is None else one_line(verdict.expected, 400),
         "critical": verdict.critical or None,
         "warnings": [one_line(w, 300) for w in verdict.warnings[:5]] or None,

@@ -35,7 +35,7 @@ def failure_block(verdict: Verdict) -> str:
         lines += _comparison_lines(verdict, texts(verdict.comparison))
     lines += [f"  {line}" for line in _figure_lines(verdict)]
     if verdict.needs_more:
-        lines.append(f"  needs about {verdict.needs_more:,} more examples")
+        lines.append(f"  needs about {verdict.needs_more:,} more examples, {verdict.premise}")
     if verdict.expected is not None:
         lines.append(f"  announced in the suite: {one_line(verdict.expected)}")
     if verdict.worst_examples:

@@ -31,7 +31,7 @@ def smaller_but_slower(candidate: str, verdicts: Iterable[Verdict]) -> str | Non
 def _reduction(figures: Iterable[Figure]) -> str | None:
     for figure in figures:
         before, after = known(figure.original), known(figure.candidate)
-        if figure.quantity == DISK_BYTES and before is not None and after is not None and after < before:
+        if figure.quantity == DISK_BYTES and before is not None and after is not None and 0 <= after < before:
             return f"{number((1 - after / before) * 100, 0)} %"
     return None
 

@@ -85,7 +85,7 @@ def test_an_open_question_says_how_many_examples_would_settle_it() -> None:
     verdict = judged("int8", "accuracy", None, compared(6, 4, 200))
     assert headline(record(verdict)) == (
         "int8 is not proven safe: accuracy is not settled: drop 1.0pp (90 % interval −1.6 to 3.6), margin 2pp; "
-        "about 640 more examples would settle it"
+        "about 640 more examples would settle it if there is truly no drop"
     )
 
 

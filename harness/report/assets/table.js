@@ -162,7 +162,7 @@ function detailRow(row, width) {
   const facts = [
     ["Why", row.why],
     ["Announced", row.expected],
-    ["To settle it", row.more ? `about ${count(row.more)} more examples by what was seen here, if there is truly no drop` : null],
+    ["To settle it", row.more ? `about ${count(row.more)} more examples by what was seen here, ${row.if}` : null],
     ["Metric", row.metric === undefined ? null : DATA.words.metric[row.metric]],
     ["Interval", row.method === undefined ? null : DATA.words.method[row.method]],
     ["Tests", row.p],

@@ -30,7 +30,15 @@ from harness.checks.planting import with_failed_twins, with_twins
 from harness.checks.recall import Recalled, recall
 from harness.checks.scored import ScoreEvaluator
 from harness.checks.table import Evaluator, Groups
-from harness.checks.trust import distrust, error_everywhere, invalid_everywhere, with_failures, with_label_warning, worse_than_guessing
+from harness.checks.trust import (
+    distrust,
+    error_everywhere,
+    invalid_everywhere,
+    one_answer,
+    with_failures,
+    with_label_warning,
+    worse_than_guessing,
+)
 from harness.checks.units import UnitEvaluator
 from harness.checks.whole_set import AurocEvaluator, StatisticEvaluator
 from harness.core.models import OutputSpec, Task
@@ -98,7 +106,8 @@ class QualityCheck:
             verdicts = with_label_warning(self._judged(rules, evaluator, material), material)
         except MeasurementError as error:
             return error_everywhere(rules, material, str(error))
-        whole = self._with_chance_warning(self._with_power(verdicts[0], evaluator, len(material.examples)), material.examples.targets)
+        powered = self._with_power(verdicts[0], evaluator, len(material.examples))
+        whole = self._with_chance_warning(powered, original, material.examples.targets)
         return with_failures((whole, *verdicts[1:]), material)
 
     def _judged(self, rules: Rules, evaluator: Evaluator, material: Material) -> tuple[Verdict, ...]:
@@ -127,7 +136,7 @@ class QualityCheck:
             return whole
         return replace(whole, reason=f"underpowered gate, a perfect model passes in {percent(note.power)} of runs: {whole.reason}")
 
-    def _with_chance_warning(self, whole: Verdict, targets: Targets) -> Verdict:
+    def _with_chance_warning(self, whole: Verdict, original: Outputs | Recalled, targets: Targets) -> Verdict:
         """Warns when the original is not provably better than one constant answer: then labels or inputs are mixed up."""
         found = whole.comparison
         if found is None or self.metric.info.name != "accuracy" or found.original.low is None:
@@ -137,8 +146,9 @@ class QualityCheck:
         majority = float(np.bincount(targets.values.astype(np.int64)).max() / len(targets.values))
         if found.original.low > majority or majority == 1:
             return whole
+        same = one_answer(original, targets) if isinstance(original, Outputs) else ""
         warning = (
-            f"the original is right on {percent(found.original.value, 1)}, not provably better than always giving the most frequent "
+            f"the original {same}is right on {percent(found.original.value, 1)}, not provably better than always giving the most frequent "
             f"answer ({percent(majority, 1)}): {ADVICE}"
         )
         return replace(whole, warnings=(*whole.warnings, warning))

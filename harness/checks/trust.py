@@ -88,6 +88,14 @@ def worse_than_guessing(outputs: Outputs, targets: Targets) -> str:
     return f"worse than blind guessing (mean recall of the classes {percent(balanced, 1)}, guessing gives {percent(1 / classes, 1)})"
 
 
+def one_answer(outputs: Outputs, targets: Targets) -> str:
+    """`gives one and the same answer, 'no', to all 400 examples; it ` when it does, "" when answers differ."""
+    codes = np.unique(predicted_codes(outputs, targets))
+    if len(codes) != 1 or codes[0] < 0 or len(outputs) < 2:
+        return ""
+    return f"gives one and the same answer, {targets.labels[int(codes[0])]!r}, to all {len(outputs):,} examples; it "
+
+
 def with_label_warning(verdicts: tuple[Verdict, ...], material: Material) -> tuple[Verdict, ...]:
     """The verdicts, the whole's with a warning when the candidate's answers look like those to other labels."""
     outputs, targets = material.outputs, material.examples.targets

@@ -14,7 +14,7 @@ from harness.cli.console import draw, near, plain_table, say
 from harness.cli.finding import candidates_in, find_suite
 from harness.cli.moves import Moves, moves
 from harness.cli.progress import progress_for
-from harness.cli.reporting import result_of
+from harness.cli.reporting import partial_result, result_of
 from harness.cli.units import Units
 from harness.core.numbers import plural
 from harness.core.run import SuiteRecord
@@ -110,10 +110,18 @@ def _now(suite: Suite, candidates: Sequence[str], folder: Path | None, *, stored
     path = result_of(suite.name, suite.path, folder)
     if path.is_file() and not stored:
         report = read_report(path)
-        return report.record, f"run of {report.run.started}"
+        return report.record, f"run of {report.run.started}{_newer(suite, path, folder)}"
     if folder is not None:
         raise UsageError(f"there is no result of suite {suite.name} at {path}; run: harness run {suite.path} --report {folder}")
     return judge(suite, candidates=candidates), "stored evidence"
+
+
+def _newer(suite: Suite, compared: Path, folder: Path | None) -> str:
+    """That a run of some items came after the one that is compared, "" when none did."""
+    partial = partial_result(suite.name, suite.path, folder)
+    if partial == compared or not partial.is_file() or partial.stat().st_mtime <= compared.stat().st_mtime:
+        return ""
+    return f"; a newer run of some of its items is not compared: run the whole suite, or look at {partial}"
 
 
 def _tell_moves(found: Moves, unit: Units) -> None:

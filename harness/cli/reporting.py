@@ -68,6 +68,11 @@ def latest_result(suite: str, folder: Path | None) -> Path:
 
 def result_of(name: str, path: Path, folder: Path | None) -> Path:
     """Where a suite's result stands: that of the last full run; before there was one, that of the last partial run."""
-    reports = folder or wiring.find_project(path, Path.cwd()).reports
-    full, partial = (report_folder(reports, name, partial=partial) / RESULT for partial in (False, True))
+    reports, partial = folder or wiring.find_project(path, Path.cwd()).reports, partial_result(name, path, folder)
+    full = report_folder(reports, name, partial=False) / RESULT
     return partial if partial.is_file() and not full.is_file() else full
+
+
+def partial_result(name: str, path: Path, folder: Path | None) -> Path:
+    """Where the result of a suite's last partial run stands, if there was one."""
+    return report_folder(folder or wiring.find_project(path, Path.cwd()).reports, name, partial=True) / RESULT

@@ -15,6 +15,9 @@ from harness.ports.compress import Layer
 OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Gather", "LSTM", "GRU", "RNN")
 """Operators whose weights make up nearly all of a model's size."""
 
+_MATRICES = {"Conv": (1,), "ConvTranspose": (1,), "Gemm": (0, 1), **dict.fromkeys(("LSTM", "GRU", "RNN"), (1, 2))}
+"""Inputs that are matrices of weights; what else may come in two dimensions is a bias or a state."""
+
 _DECODERS = ("DequantizeLinear", "BitShift", "Cast", "GatherBlockQuantized")
 """What turns stored integers back into weights."""
 
@@ -30,6 +33,8 @@ def reason_to_leave(weight: Weight, excluded: frozenset[str], operators: Sequenc
         return f"stored as {weight.dtype}"
     if any(use.node in excluded for use in weight.uses):
         return "excluded"
+    if any(use.position not in _MATRICES.get(use.op, (use.position,)) for use in weight.uses):
+        return "a bias or a state"
     others = sorted({use.op for use in weight.uses if use.op not in operators})
     if others or not weight.uses:
         return f"used by {', '.join(others)}" if others else "used by an inner graph only, or not at all"

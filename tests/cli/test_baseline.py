@@ -133,6 +133,15 @@ def test_diff_does_not_call_gone_what_a_partial_run_left_out(recorded: Path, har
     assert "gone" not in said.out
 
 
+def test_diff_says_that_a_newer_run_of_some_items_is_not_compared(recorded: Path, harness: Door) -> None:
+    harness("baseline", "accept", "recorded", "--candidate", "int8", "--note", "n")
+    harness("run")
+    assert "newer run" not in harness("baseline", "diff", "recorded").out
+    harness("run", "--candidate", "int8")
+    said = " ".join(harness("baseline", "diff", "recorded").out.split())
+    assert "; a newer run of some of its items is not compared: run the whole suite" in said
+
+
 def test_diff_tells_what_vanished(recorded: Path, harness: Door) -> None:
     harness("baseline", "accept", "recorded", "--candidate", "int8", "--note", "n")
     path = recorded / "suites" / "recorded.yaml"

@@ -7,7 +7,7 @@ to fewer, each stage from the unrounded weights of the one before (Zhuang et al.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,10 +38,15 @@ _CHANNEL, _INNER = 0, 1
 def quantize(network: Network, target: Path, parameters: QuantizeParameters, context: StepContext) -> StepReport:
     """Train the network with its weights rounded, and write it with rounded weights; the network keeps the unrounded ones.
 
-    Weights that are zero stay zero. `ModelError` for a layer that is not there, and when nothing was quantized.
+    Weights that are zero stay zero, except in one bit, which has no zero. `ModelError` for a layer that is not there or cannot
+    be left out, and when nothing was quantized.
     """
     refuse_not_finite(network.module, "quantize")
-    chosen = layers(network.module, _KINDS, parameters.exclude)
+    whole = _whole(network.module, parameters.exclude)
+    found = layers(network.module, _KINDS, parameters.exclude)
+    chosen = {
+        name: layer for name, layer in found.items() if not whole.intersection(_aliases(network.module, layer.get_parameter("weight")))
+    }
     if not chosen:
         raise ModelError("quantize: the network has no linear, convolutional or embedding layer that is not excluded")
     table = _trained(network, chosen, parameters, context)
@@ -49,17 +54,41 @@ def quantize(network: Network, target: Path, parameters: QuantizeParameters, con
     notes = torch_export.export(network, exported)
     model = graph.tidy(graph.read(exported))
     ready = quantizer(model, parameters, context)
-    made = ready.quantize(graph.excluded_nodes(ready.model, _kept(network, chosen, ready.model)))
+    made = ready.quantize(graph.excluded_nodes(ready.model, _in_graph(network.module, whole, ready.model)))
     refuse_nothing_done(made.layers, "quantize (weights)", "quantized")
     graph.write(made.model, target)
+    trained = {f"{name}.weight" for name, layer in chosen.items() if layer in _served_alone(network.module, chosen)}
+    late = [layer.name for layer in made.layers if layer.done and layer.name not in trained]
+    notes = (*notes, f"rounded only after the training, being shared or of another kind of layer: {', '.join(late)}") if late else notes
     return StepReport(tuple(ready.measure(made.layers, made.model)), (*notes, *made.notes), table)
 
 
-def _kept(network: Network, chosen: Mapping[str, Any], model: graph.ModelProto) -> list[str]:
-    """Weights of excluded layers, under the names they have in the graph, which are the network's own."""
+def _whole(module: torch.nn.Module, exclude: Iterable[str]) -> set[str]:
+    """Names of the weights that stay as they are: what lies in an excluded layer, and whatever shares it, under all its names."""
+    inside = [value for name, value in module.named_parameters() if value.ndim > 1 and _within(name, module, value, exclude)]
+    return {name for value in inside for name in _aliases(module, value)}
+
+
+def _within(name: str, module: torch.nn.Module, value: torch.Tensor, exclude: Iterable[str]) -> bool:
+    return any(alias.startswith(f"{each}.") for each in exclude for alias in (name, *_aliases(module, value)))
+
+
+def _aliases(module: torch.nn.Module, value: torch.Tensor) -> list[str]:
+    """Every name of a weight: a tied one has several."""
+    return [name for name, other in module.named_parameters(remove_duplicate=False) if other is value]
+
+
+def _in_graph(module: torch.nn.Module, whole: set[str], model: graph.ModelProto) -> list[str]:
+    """Names of these weights in the graph; `ModelError` for one that has lost its name there, as recurrent layers' do."""
     there = {weight.name for weight in graph.weights(model)}
-    names = (f"{name}.weight" for name in layers(network.module, _KINDS, ()) if name not in chosen)
-    return [name for name in names if name in there]
+    for name in sorted(whole):
+        if not there.intersection(_aliases(module, module.get_parameter(name))):
+            layer = name.rpartition(".")[0]
+            raise ModelError(
+                f"quantize: {layer!r} cannot be left out here, as the exported graph no longer knows its weights by name; leave out "
+                "finetune:, and exclude its nodes of the graph, or leave it in"
+            )
+    return sorted(whole & there)
 
 
 def _trained(
@@ -68,14 +97,13 @@ def _trained(
     settings = parameters.finetune
     assert settings is not None
     lessons = gather_lessons(context, settings.data, settings.rows)
-    with _rounding(chosen, parameters):
+    with _rounding(_served_alone(network.module, chosen), parameters):
         return train(network, lessons, settings, task_loss(network), context, after=hold(network))
 
 
 @contextmanager
-def _rounding(chosen: Mapping[str, torch.nn.Module], parameters: QuantizeParameters) -> Iterator[None]:
+def _rounding(alone: Sequence[torch.nn.Module], parameters: QuantizeParameters) -> Iterator[None]:
     """Within, the layers compute with rounded weights and learn unrounded ones."""
-    alone = _served_alone(chosen)
     for layer in alone:
         parametrize.register_parametrization(layer, "weight", _Rounded(parameters))
     try:
@@ -85,10 +113,9 @@ def _rounding(chosen: Mapping[str, torch.nn.Module], parameters: QuantizeParamet
             parametrize.remove_parametrizations(layer, "weight", leave_parametrized=False)
 
 
-def _served_alone(chosen: Mapping[str, torch.nn.Module]) -> list[torch.nn.Module]:
+def _served_alone(module: torch.nn.Module, chosen: Mapping[str, Any]) -> list[torch.nn.Module]:
     """Layers whose weight is no one else's: a tied weight would come apart. It is trained as it is, and rounded afterwards."""
-    users = [id(layer.weight) for layer in chosen.values()]
-    return [layer for layer in chosen.values() if users.count(id(layer.weight)) == 1]
+    return [layer for layer in chosen.values() if len(_aliases(module, layer.get_parameter("weight"))) == 1]
 
 
 class _Rounded(torch.nn.Module):

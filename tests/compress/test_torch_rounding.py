@@ -16,6 +16,7 @@ from harness.compress.network import Network
 from harness.compress.parameters import QuantizeParameters
 from harness.compress.quantize import Quantize
 from harness.compress.runtime import session
+from harness.compress.schedule import FinetuneParameters
 from harness.core.models import InputSpec, ModelSpec, OutputSpec, OutputType, Step, Task
 from harness.errors import ModelError
 from harness.ports.compress import Rows, StepReport
@@ -78,7 +79,7 @@ def test_the_network_is_trained_with_the_weights_of_the_file(survey: Net, tmp_pa
     given = TRAINED | per | {"bits": bits, "finetune": STILL}
     path, _ = quantized(survey, tmp_path, given)
     network = survey.network()
-    layers = {name: layer for name, layer in network.module.named_modules() if isinstance(layer, torch.nn.Linear)}
+    layers = [layer for layer in network.module.modules() if isinstance(layer, torch.nn.Linear)]
     with torch_rounding._rounding(layers, QuantizeParameters.model_validate(given)):
         expected = network.answers({survey.tensor: survey.rows})["logits"]
     (found,) = session(path, fused=False).run(None, {survey.tensor: survey.rows})
@@ -125,19 +126,71 @@ class Tied(torch.nn.Module):
         return found
 
 
-def test_a_tied_weight_stays_one(tmp_path: Path) -> None:
-    tokens, targets = np.arange(24).reshape(8, 3) % 12, np.arange(8)
+TOKENS = np.arange(24).reshape(8, 3) % 12
+
+
+def lowered(module: torch.nn.Module, folder: Path, *, exclude: tuple[str, ...] = ()) -> tuple[Network, StepReport]:
+    """A network of tokens, trained for an epoch with 8-bit weights and written to `m.onnx`."""
     output = OutputSpec(OutputType.LOGITS, Task.MULTICLASS, name="logits")
     spec = ModelSpec("original", "torch", None, (InputSpec("tokens", ("tokens",)),), output)
-    network = Network(Tied().eval(), spec, [{"tokens": tokens}], tmp_path)
-    given = context(tmp_path, lessons=lambda data, rows: iter([({"tokens": tokens}, targets)]), output=output)
-    parameters = QuantizeParameters.model_validate({"mode": "weights", "bits": 8, "finetune": {"data": "train"}})
-    report = Quantize().lower(network, tmp_path / "m.onnx", parameters, given)
+    network = Network(module.eval(), spec, [{"tokens": TOKENS}], folder)
+    given = context(folder, lessons=lambda data, rows: iter([({"tokens": TOKENS}, np.arange(8))]), output=output)
+    parameters = QuantizeParameters(mode="weights", bits=8, exclude=exclude, finetune=FinetuneParameters(data="train"))
+    return network, Quantize().lower(network, folder / "m.onnx", parameters, given)
+
+
+def test_a_tied_weight_stays_one(tmp_path: Path) -> None:
+    network, report = lowered(Tied(), tmp_path)
     assert network.module.head.weight is network.module.embed.weight
     assert "middle.weight" in done(report)
-    expected = network.answers({"tokens": tokens})["logits"]
-    (found,) = session(tmp_path / "m.onnx").run(None, {"tokens": tokens})
+    assert [note for note in report.notes if note.startswith("rounded only after the training")] != []
+    expected = network.answers({"tokens": TOKENS})["logits"]
+    (found,) = session(tmp_path / "m.onnx").run(None, {"tokens": TOKENS})
     assert np.abs(found - expected).max() < 0.05 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("exclude", ["head", "embed"])
+def test_a_tied_weight_is_left_alone_when_either_of_its_layers_is(tmp_path: Path, exclude: str) -> None:
+    network, report = lowered(Tied(), tmp_path, exclude=(exclude,))
+    assert set(done(report)) == {"middle.weight"}
+    wanted = network.module.head.weight.detach().numpy()
+    stored = [onnx.numpy_helper.to_array(tensor) for tensor in onnx.load(str(tmp_path / "m.onnx")).graph.initializer]
+    assert any(array.shape in (wanted.shape, wanted.T.shape) and np.isin(array, wanted).all() for array in stored)
+
+
+class Mixed(torch.nn.Module):
+    """Attention and a recurrent layer, whose matrices are none of a linear layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.embed = torch.nn.Embedding(12, 16)
+        self.attention = torch.nn.MultiheadAttention(16, 2, batch_first=True)
+        self.rnn = torch.nn.LSTM(16, 16, batch_first=True)
+        self.head = torch.nn.Linear(16, 12)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        x = self.embed(tokens)
+        x = x + self.attention(x, x, x, need_weights=False)[0]
+        return self.head(self.rnn(x)[0].mean(dim=1))
+
+
+def test_attention_that_is_excluded_stays_whole(tmp_path: Path) -> None:
+    _, report = lowered(Mixed(), tmp_path, exclude=("attention",))
+    assert not any(name.startswith("attention") for name in done(report))
+    assert {"embed.weight", "head.weight"} <= set(done(report))
+
+
+def test_what_was_not_trained_rounded_is_named(tmp_path: Path) -> None:
+    _, report = lowered(Mixed(), tmp_path)
+    (note,) = [note for note in report.notes if note.startswith("rounded only after the training")]
+    assert "attention.in_proj_weight" in note
+    assert "head.weight" not in note
+
+
+def test_a_recurrent_layer_cannot_be_left_out_and_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="'rnn' cannot be left out here, as the exported graph no longer knows its weights by name"):
+        lowered(Mixed(), tmp_path, exclude=("rnn",))
 
 
 def test_killed_training_goes_on_after_the_last_whole_epoch(survey: Net, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

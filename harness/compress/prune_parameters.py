@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import gcd
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -57,6 +58,10 @@ class PruneParameters(GradualParameters):
     def _fitting(self) -> Self:
         if self.unit == "2:4" and self.sparsity is not None:
             raise ValueError("unit: 2:4 always takes away half; leave sparsity out")
+        if "steps" in self.model_fields_set and (self.unit == "2:4" or self.keep is not None):
+            raise ValueError("steps belongs to a sparsity; 2:4 and keep are reached at once, so leave it out")
+        if self.unit == "2:4" and self.scope == "global":
+            raise ValueError("scope: global has no effect with unit: 2:4; leave scope out")
         if self.unit != "2:4" and (self.sparsity is None) == (self.keep is None):
             raise ValueError(
                 "say how much to take away, for instance sparsity: 60%" if self.keep is None else "give either sparsity or keep"
@@ -97,14 +102,15 @@ class PruneStage(PruneParameters):
     stage: int = 1
     stages: int = 1
 
-    def left(self, original: int) -> int:
-        """How many stay of those that were there before the first stage.
+    def left(self, original: int, parts: int = 1) -> int:
+        """How many stay of those that were there before the first stage, in each of `parts` equal parts of a grouped layer.
 
         >>> PruneStage.model_construct(share=0.8).left(32), PruneStage.model_construct(share=0.8, multiple=8).left(32)
         (6, 8)
         """
         kept = max(1, original - round(self.share * original))
-        return min(original, -(-kept // self.multiple) * self.multiple)
+        multiple = self.multiple // gcd(self.multiple, parts)
+        return min(original, -(-kept // multiple) * multiple)
 
     def nothing(self, why: str, *, changed_before: bool) -> str:
         """The note of a stage that takes nothing; `ModelError` when that was the last one and none before it took anything."""

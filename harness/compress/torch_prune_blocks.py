@@ -28,7 +28,7 @@ def prune_blocks(network: Network, stage: PruneStage, batches: Iterable[Batch]) 
     table: tuple[dict[str, object], ...] = ()
     if stage.keep is not None:
         kept = sorted(set(stage.keep))
-        if kept[:1] == [] or kept[0] < 0 or kept[-1] >= len(blocks):
+        if not kept or kept[0] < 0 or kept[-1] >= len(blocks):
             raise ModelError(f"prune blocks: keep names {list(stage.keep)}, and {path!r} has the blocks 0 to {len(blocks) - 1}")
     else:
         left = stage.left(original[path])

@@ -105,7 +105,7 @@ def _ratios(
     groups: Mapping[str, tuple[torch.nn.Module, int]], now: Mapping[str, int], original: Mapping[str, int], stage: PruneStage
 ) -> dict[torch.nn.Module, float]:
     """Per group what torch-pruning is to be told, so that as many stay as the share of the original says."""
-    return {root: _ratio(now[name] // parts, stage.left(original[name] // parts)) for name, (root, parts) in groups.items()}
+    return {root: _ratio(now[name] // parts, stage.left(original[name] // parts, parts)) for name, (root, parts) in groups.items()}
 
 
 def _ratio_of_all(

@@ -337,6 +337,17 @@ def network_of(module: torch.nn.Module, width: int) -> Network:
     return Network(module, ModelSpec("original", "torch", None, inputs=(InputSpec("x", ("x",)),)), [{"x": rows}], Path("."))
 
 
+@pytest.mark.parametrize(("share", "left"), [(0.5, 16), (0.3, 24)])
+def test_a_multiple_is_of_all_channels_of_a_grouped_convolution(digits: Net, tmp_path: Path, share: float, left: int) -> None:
+    """Of four groups of eight channels each half go: four groups of four are 16; of 30 %, 5.6 would stay in each, and six make 24."""
+    torch.manual_seed(0)
+    layers = [torch.nn.Conv1d(1, 32, 3, padding=1), torch.nn.Conv1d(32, 32, 3, padding=1, groups=4), torch.nn.ReLU()]
+    network = network_of(torch.nn.Sequential(torch.nn.Unflatten(1, (1, 6)), *layers, torch.nn.Flatten(), torch.nn.Linear(192, 3)), 6)
+    (stage,) = Prune().stages(PruneParameters.model_validate({"unit": "channel", "sparsity": share, "multiple": 8}))
+    Prune().transform(network, stage, digits.torch_context(tmp_path))
+    assert network.module[2].out_channels == left
+
+
 @pytest.mark.parametrize(
     ("unit", "schedule", "expected"),
     [

@@ -102,11 +102,16 @@ def with_label_warning(verdicts: tuple[Verdict, ...], material: Material) -> tup
     if outputs is None or targets is None:
         return verdicts
     exchanged, guessing = exchanged_labels(outputs, targets), worse_than_guessing(outputs, targets)
-    if not exchanged and not guessing:
+    if not exchanged and (not guessing or _hardly_answers(outputs, targets)):
         return verdicts
     found = f"the candidate is {guessing}" if guessing else "the candidate exchanges labels"
     warning = f"{found}{': ' if exchanged else ''}{exchanged}; {ADVICE}"
     return (replace(verdicts[0], warnings=(*verdicts[0].warnings, warning)), *verdicts[1:])
+
+
+def _hardly_answers(outputs: Outputs, targets: Targets) -> bool:
+    """Whether most examples have no answer, or none that is a label, of which warnings of their own tell."""
+    return bool((outputs.ok & (predicted_codes(outputs, targets) >= 0)).mean() < 0.5)
 
 
 def with_failures(verdicts: tuple[Verdict, ...], material: Material) -> tuple[Verdict, ...]:

@@ -88,5 +88,5 @@ def _made(folder: Path, build: Callable[[Path], Record]) -> Record:
 
 
 def _facts(folder: Path) -> dict[str, dict[str, object]]:
-    files = sorted(path for path in folder.iterdir() if path.is_file())
-    return {path.name: {"bytes": path.stat().st_size, "sha256": file_hash(path)} for path in files}
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": file_hash(path)} for path in files}

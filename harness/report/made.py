@@ -78,7 +78,8 @@ def made_of(candidate: str, record: Mapping[str, Any]) -> Made:
         source=str(record.get("source", {}).get("name", "")),
         seconds=_number(record.get("seconds")),
         before=_count(record.get("source_bytes")),
-        after=sum(int(facts["bytes"]) for facts in record["files"].values()) if record.get("files") else None,
+        # What lies in a folder of its own is kept for the next stage, and is no part of the model.
+        after=sum(int(facts["bytes"]) for name, facts in record["files"].items() if "/" not in name) if record.get("files") else None,
         steps=tuple(_step(step) for step in record.get("steps", ())),
         joules=_number((record.get("energy") or {}).get("joules")),
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from harness.arrays.outputs import Outputs
+from harness.arrays.outputs import Outputs, RowStatus
 from harness.arrays.targets import Targets
 from harness.checks.mixed_labels import exchanged_labels
 from harness.core.models import OutputSpec, OutputType, Task
@@ -68,3 +69,14 @@ def test_a_good_candidate_and_a_handful_of_examples_get_no_warning() -> None:
     assert quality().judge(material(labels(truth), labels(truth), truth))[0].warnings == ()
     few = [0, 1] * 3
     assert quality().judge(material(labels(few), labels([1, 0] * 3), few))[0].warnings == ()
+
+
+@pytest.mark.parametrize("status", [RowStatus.MISSING, RowStatus.NOT_FINITE])
+def test_what_hardly_answers_is_not_told_to_look_at_the_order_of_labels(status: RowStatus) -> None:
+    truth = [0, 1] * 500
+    silent = np.full(1000, status, dtype=np.uint8)
+    silent[:60] = RowStatus.OK
+    whole = quality().judge(material(labels(truth), replace(labels(truth), status=silent), truth))[0]
+    assert whole.outcome is Outcome.FAIL
+    assert not [warning for warning in whole.warnings if "order of the labels" in warning]
+    assert [warning for warning in whole.warnings if "940 examples" in warning]

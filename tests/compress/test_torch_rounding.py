@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from harness.compress import torch_rounding, torch_training
+from harness.compress.folder import intact, made_folder
 from harness.compress.network import Network
 from harness.compress.parameters import QuantizeParameters
 from harness.compress.quantize import Quantize
@@ -263,3 +264,19 @@ def test_an_original_that_is_onnx_cannot_be_trained(survey: Net, tmp_path: Path)
 def test_few_bit_products_are_not_trained() -> None:
     with pytest.raises(ValueError, match="finetune with mode weights needs engine: onnx"):
         QuantizeParameters.model_validate(TRAINED | {"engine": "matmul_nbits"})
+
+
+def test_a_damaged_network_of_a_stage_is_noticed(tmp_path: Path) -> None:
+    """It lies in a folder of its own beside the model."""
+
+    def build(building: Path) -> dict[str, Any]:
+        (building / "model.onnx").write_bytes(b"model")
+        (building / "network").mkdir()
+        (building / "network" / "network.safetensors").write_bytes(b"weights")
+        return {}
+
+    folder = tmp_path / "stage"
+    made_folder(folder, build)
+    assert intact(folder) is not None
+    (folder / "network" / "network.safetensors").write_bytes(b"weight")
+    assert intact(folder) is None

@@ -7,10 +7,9 @@ to fewer, each stage from the unrounded weights of the one before (Zhuang et al.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -44,12 +43,11 @@ def quantize(network: Network, target: Path, parameters: QuantizeParameters, con
     refuse_not_finite(network.module, "quantize")
     whole = _whole(network.module, parameters.exclude)
     found = layers(network.module, _KINDS, parameters.exclude)
-    chosen = {
-        name: layer for name, layer in found.items() if not whole.intersection(_aliases(network.module, layer.get_parameter("weight")))
-    }
+    chosen = {name: layer for name, layer in found.items() if f"{name}.weight" not in whole}
     if not chosen:
         raise ModelError("quantize: the network has no linear, convolutional or embedding layer that is not excluded")
-    table = _trained(network, chosen, parameters, context)
+    alone = _served_alone(network.module, chosen)
+    table = _trained(network, alone, parameters, context)
     exported = context.scratch / "trained.onnx"
     notes = torch_export.export(network, exported)
     model = graph.tidy(graph.read(exported))
@@ -57,20 +55,16 @@ def quantize(network: Network, target: Path, parameters: QuantizeParameters, con
     made = ready.quantize(graph.excluded_nodes(ready.model, _in_graph(network.module, whole, ready.model)))
     refuse_nothing_done(made.layers, "quantize (weights)", "quantized")
     graph.write(made.model, target)
-    trained = {f"{name}.weight" for name, layer in chosen.items() if layer in _served_alone(network.module, chosen)}
-    late = [layer.name for layer in made.layers if layer.done and layer.name not in trained]
+    late = [layer.name for layer in made.layers if layer.done and layer.name.removesuffix(".weight") not in alone]
     notes = (*notes, f"rounded only after the training, being shared or of another kind of layer: {', '.join(late)}") if late else notes
     return StepReport(tuple(ready.measure(made.layers, made.model)), (*notes, *made.notes), table)
 
 
 def _whole(module: torch.nn.Module, exclude: Iterable[str]) -> set[str]:
     """Names of the weights that stay as they are: what lies in an excluded layer, and whatever shares it, under all its names."""
-    inside = [value for name, value in module.named_parameters() if value.ndim > 1 and _within(name, module, value, exclude)]
-    return {name for value in inside for name in _aliases(module, value)}
-
-
-def _within(name: str, module: torch.nn.Module, value: torch.Tensor, exclude: Iterable[str]) -> bool:
-    return any(alias.startswith(f"{each}.") for each in exclude for alias in (name, *_aliases(module, value)))
+    named = [(name, value) for name, value in module.named_parameters(remove_duplicate=False) if value.ndim > 1]
+    inside = {id(value) for name, value in named if any(name.startswith(f"{each}.") for each in exclude)}
+    return {name for name, value in named if id(value) in inside}
 
 
 def _aliases(module: torch.nn.Module, value: torch.Tensor) -> list[str]:
@@ -92,17 +86,17 @@ def _in_graph(module: torch.nn.Module, whole: set[str], model: graph.ModelProto)
 
 
 def _trained(
-    network: Network, chosen: Mapping[str, torch.nn.Module], parameters: QuantizeParameters, context: StepContext
+    network: Network, alone: Mapping[str, torch.nn.Module], parameters: QuantizeParameters, context: StepContext
 ) -> tuple[Mapping[str, object], ...]:
     settings = parameters.finetune
     assert settings is not None
     lessons = gather_lessons(context, settings.data, settings.rows)
-    with _rounding(_served_alone(network.module, chosen), parameters):
+    with _rounding(alone.values(), parameters):
         return train(network, lessons, settings, task_loss(network), context, after=hold(network))
 
 
 @contextmanager
-def _rounding(alone: Sequence[torch.nn.Module], parameters: QuantizeParameters) -> Iterator[None]:
+def _rounding(alone: Collection[torch.nn.Module], parameters: QuantizeParameters) -> Iterator[None]:
     """Within, the layers compute with rounded weights and learn unrounded ones."""
     for layer in alone:
         parametrize.register_parametrization(layer, "weight", _Rounded(parameters))
@@ -113,9 +107,9 @@ def _rounding(alone: Sequence[torch.nn.Module], parameters: QuantizeParameters) 
             parametrize.remove_parametrizations(layer, "weight", leave_parametrized=False)
 
 
-def _served_alone(module: torch.nn.Module, chosen: Mapping[str, Any]) -> list[torch.nn.Module]:
+def _served_alone(module: torch.nn.Module, chosen: Mapping[str, torch.nn.Module]) -> dict[str, torch.nn.Module]:
     """Layers whose weight is no one else's: a tied weight would come apart. It is trained as it is, and rounded afterwards."""
-    return [layer for layer in chosen.values() if len(_aliases(module, layer.get_parameter("weight"))) == 1]
+    return {name: layer for name, layer in chosen.items() if len(_aliases(module, layer.get_parameter("weight"))) == 1}
 
 
 class _Rounded(torch.nn.Module):

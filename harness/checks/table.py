@@ -10,10 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from harness.stats.sample_size import POWER
 
-POWER = 0.8
-"""The chance of a verdict that counts as enough examples."""
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,12 @@ class Groups:
 NEAR_ZERO = "the original's value is within 3 standard errors of 0: a margin relative to it means little"
 STANDARD_ERRORS_FROM_ZERO = 3
 """An original's value closer to 0 than this may as well be 0: then a margin relative to it is chance."""
+
+
+def missing_examples(n: float, half_width: float, room: float, level: float) -> float:
+    """How many more than `n` make an interval of this half width narrow enough for `room`, with probability 80 %: it shrinks with √n."""
+    normal = NormalDist()
+    return n * (half_width * (1 + normal.inv_cdf(POWER) / normal.inv_cdf((1 + level) / 2)) / room) ** 2 - n
 
 
 def clusters_in_words(count: int, worth: float) -> str:
@@ -106,9 +111,7 @@ class Table:
         room = float(self.margin[group] + self.delta[group])
         if not 0 < room < np.inf:
             return None
-        normal, n = NormalDist(), int(self.n[group])
-        half = float(self.delta[group] - self.low[group]) * (1 + normal.inv_cdf(POWER) / normal.inv_cdf((1 + level) / 2))
-        more = n * (half / room) ** 2 - n
+        more = missing_examples(float(self.n[group]), float(self.delta[group] - self.low[group]), room, level)
         return max(1, int(np.ceil(more))) if np.isfinite(more) else None
 
 

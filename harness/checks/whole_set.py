@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from harness import stats
 from harness.checks.capped import Capped
 from harness.checks.planting import PLANTED, Plant, Units
-from harness.checks.table import POWER, Floats, Groups, Table
+from harness.checks.table import Floats, Groups, Table, missing_examples
 from harness.errors import MeasurementError
 from harness.metrics.metric import Statistic
 
@@ -304,10 +303,8 @@ class AurocEvaluator(StatisticEvaluator):
 
 
 def _needs_more(n: float, low: float, high: float, delta: float, margin: float, level: float) -> int | None:
-    """Examples still missing if there is truly no drop: the interval shrinks with √n and 0 must end up inside the margin at 80 % power."""
+    """Examples still missing if there is truly no drop."""
     if delta <= -margin or margin <= 0:
         return None
-    half_width = (high - low) / 2
-    normal = NormalDist()
-    factor = (half_width * (1 + normal.inv_cdf(POWER) / normal.inv_cdf((1 + level) / 2)) / margin) ** 2
-    return int(np.ceil(n * factor - n)) if factor > 1 else None
+    more = missing_examples(n, (high - low) / 2, margin, level)
+    return int(np.ceil(more)) if more > 0 else None

@@ -1,7 +1,7 @@
 """Quantiles and tails of the normal, t, beta and binomial distributions, for scalars and arrays.
 
-scipy.special is loaded on the first call that needs it: it takes longer to import than everything else here, and commands
-that print help, collect tests or judge by normal intervals alone never do.
+scipy.special is loaded on the first call that needs it: it takes longer to import than everything else here, and printing
+help, collecting tests and planning for right-or-wrong outcomes take nothing but normal quantiles.
 """
 
 from __future__ import annotations
